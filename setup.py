@@ -1,0 +1,65 @@
+"""Packaging. The plain install is the Keras library alone; each extra adds one part of the chain.
+
+    pip install .                     the library: Python 3.10 to 3.12, TensorFlow 2.16 to the newest
+    pip install ".[serving]"          the model server and its client
+    pip install ".[tfx]"              the TFX pipeline (Python 3.10 on Linux x86-64, TensorFlow 2.16)
+    pip install ".[tfx,kubeflow]"     the same pipeline compiled for Kubeflow Pipelines
+    pip install ".[ann]"              approximate nearest-neighbour libraries
+"""
+
+import pathlib
+
+from setuptools import find_packages, setup
+
+EXTRAS = {
+    # Beam is held at 2.61: from 2.66 on it no longer brings `dill`, which tfx-bsl imports.
+    "tfx": [
+        "tfx==1.16.0",
+        "apache-beam[gcp]==2.61.0",
+        "tensorflow==2.16.2",
+    ],
+    "kubeflow": ["tfx[kfp]==1.16.0", "kfp>=2.5,<2.6"],
+    "serving": ["tensorflow-serving-api>=2.16.1", "grpcio>=1.60"],
+    "ann": ["scann>=1.3.2", "faiss-cpu>=1.8"],
+    "dev": [
+        "import-linter>=2.0",
+        "matplotlib>=3.7",
+        "mkdocs>=1.6",
+        "mkdocs-material>=9.5",
+        "mkdocstrings[python]>=0.25",
+        "mypy>=1.10",
+        "pandas-stubs",
+        "pre-commit>=3.7",
+        "pytest>=8",
+        "pytest-cov>=5",
+        "ruff>=0.6",
+        "types-PyYAML",
+    ],
+}
+
+setup(
+    name="recommenders-tf",
+    version="0.1.0",
+    description="Recommender systems in TensorFlow and Keras, from events to a gRPC server",
+    long_description=pathlib.Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(
+        include=["recommenders_tf*", "tfx_pipeline*", "serving*"],
+    ),
+    package_data={"recommenders_tf": ["py.typed"]},
+    python_requires=">=3.10,<3.13",
+    install_requires=[
+        "numpy>=1.26",
+        "pandas>=1.5",
+        "pyarrow>=10",
+        "pyyaml>=6",
+        "rich>=13",
+        "tensorflow>=2.16",
+        "tensorflow-recommenders>=0.7.7",
+        "tf-keras>=2.16",
+        "typer>=0.12",
+    ],
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["recommenders-tf=recommenders_tf.cli.main:main"]},
+)
