@@ -1,0 +1,85 @@
+# Everything a developer does here, one command each; `make` alone lists them.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VERSION := $(shell cat .python-version)
+PYTHON := .venv/bin/python
+UV := scripts/uv
+PACKAGES := recommenders_tf tfx_pipeline serving
+
+export PATH := $(abspath .venv/bin):$(PATH)
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_USE_LEGACY_KERAS := 1
+# Copies of the public datasets beside the checkout spare a download.
+ifneq ($(wildcard ../shared/data),)
+export RECOMMENDERS_TF_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+.PHONY: env
+env: .venv/.installed ## Create .venv with the exact packages of requirements.lock
+
+# The stamp is written last: an interrupted install is taken up again by the next command.
+.venv/.installed: requirements.lock setup.py .python-version $(wildcard $(PACKAGES:=/__init__.py))
+	@[[ "$$($(PYTHON) --version 2>/dev/null)" == "Python $(VERSION)."* ]] || { \
+		python=$$(scripts/find_python $(VERSION)) && \
+		$(UV) venv --clear --python "$$python" .venv; }
+	$(UV) pip sync --python $(PYTHON) requirements.lock
+	$(UV) pip install --python $(PYTHON) --no-deps --editable .
+	@touch $@
+
+.PHONY: lock
+lock: ## Resolve the packages anew and write requirements.lock
+	$(UV) pip compile setup.py --all-extras --upgrade --python-version $(VERSION) \
+		--no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
+
+.PHONY: test
+test: lint types ## Lint, type checks, import contracts and the tests with coverage
+	pytest --cov
+
+.PHONY: lint
+lint: env ## Check style (ruff) and who imports whom (import-linter)
+	ruff check
+	ruff format --check
+	lint-imports
+
+.PHONY: types
+types: env ## Check the library's type annotations (mypy)
+	mypy
+
+.PHONY: test-slow
+test-slow: env ## Run the tests that take minutes
+	pytest -m slow
+
+.PHONY: test-latest
+test-latest: ## Train with the plain library on Python 3.12 and the newest TensorFlow
+	@python=$$(scripts/find_python 3.12) && $(UV) venv --clear --python "$$python" .venv-latest
+	@rm -rf build # a stale file of an earlier build would be packed again
+	$(UV) pip install --quiet --upgrade --python .venv-latest/bin/python . pytest
+	.venv-latest/bin/pytest --import-mode=importlib --noconftest tests/latest
+
+.PHONY: golden
+golden: env ## Write the snapshot of the public names anew
+	python -m tests.test_public_names
+
+.PHONY: docs
+docs: env ## Build the documentation into site/
+	mkdocs build --strict
+
+.PHONY: demo
+demo: env ## MovieLens events in, recommendations out of a gRPC server
+	python -m examples.demo
+
+.PHONY: results
+results: env ## Measure the models and write docs/results.md
+	python -m benchmarks.movielens_100k
+
+.PHONY: clean
+clean: ## Remove all that these commands made, environments and runs included
+	rm -rf .venv .venv-latest .tools build dist site runs .coverage* *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
