@@ -45,7 +45,7 @@ test: lint types ## Lint, type checks, import contracts and the tests with cover
 lint: env ## Check style (ruff) and who imports whom (import-linter)
 	ruff check
 	ruff format --check
-	lint-imports
+	lint-imports --no-logo
 
 .PHONY: types
 types: env ## Check the library's type annotations (mypy)
