@@ -33,9 +33,9 @@ env: .venv/.installed ## Create .venv with the exact packages of requirements.lo
 	@touch $@
 
 .PHONY: lock
-lock: ## Resolve the packages anew and write requirements.lock
-	$(UV) pip compile setup.py --all-extras --upgrade --python-version $(VERSION) \
-		--no-emit-index-url --custom-compile-command "make lock" --output-file requirements.lock
+lock: ## Write requirements.lock for setup.py, keeping the versions that are in it
+	$(UV) pip compile setup.py --quiet --all-extras --python-version $(VERSION) \
+		--custom-compile-command "make lock" --output-file requirements.lock
 
 .PHONY: test
 test: lint types ## Lint, type checks, import contracts and the tests with coverage
@@ -68,7 +68,7 @@ golden: env ## Write the snapshot of the public names anew
 
 .PHONY: docs
 docs: env ## Build the documentation into site/
-	mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict # the theme advertises against mkdocs 2, which setup.py keeps out
 
 .PHONY: demo
 demo: env ## MovieLens events in, recommendations out of a gRPC server

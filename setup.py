@@ -1,10 +1,10 @@
 """Packaging. The plain install is the Keras library alone; each extra adds one part of the chain.
 
-    pip install .                     the library: Python 3.10 to 3.12, TensorFlow 2.16 to the newest
-    pip install ".[serving]"          the model server and its client
-    pip install ".[tfx]"              the TFX pipeline (Python 3.10 on Linux x86-64, TensorFlow 2.16)
-    pip install ".[tfx,kubeflow]"     the same pipeline compiled for Kubeflow Pipelines
-    pip install ".[ann]"              approximate nearest-neighbour libraries
+pip install .                     the library: Python 3.10 to 3.12, TensorFlow 2.16 to the newest
+pip install ".[serving]"          the model server and its client
+pip install ".[tfx]"              the TFX pipeline (Python 3.10 on Linux x86-64, TensorFlow 2.16)
+pip install ".[tfx,kubeflow]"     the same pipeline compiled for Kubeflow Pipelines
+pip install ".[ann]"              approximate nearest-neighbour libraries
 """
 
 import pathlib
@@ -24,12 +24,13 @@ EXTRAS = {
     "dev": [
         "import-linter>=2.0",
         "matplotlib>=3.7",
-        "mkdocs>=1.6",
+        "mkdocs>=1.6,<2",
         "mkdocs-material>=9.5",
         "mkdocstrings[python]>=0.25",
         "mypy>=1.10",
         "pandas-stubs",
         "pre-commit>=3.7",
+        "pymdown-extensions<12",  # mkdocstrings 1.0 does not run with 12
         "pytest>=8",
         "pytest-cov>=5",
         "ruff>=0.6",
