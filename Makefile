@@ -66,9 +66,10 @@ test-latest: ## Train with the plain library on Python 3.12 and the newest Tenso
 golden: env ## Write the snapshot of the public names anew
 	python -m tests.test_public_names
 
+# The theme warns of mkdocs 2 at each build; setup.py keeps that version out.
 .PHONY: docs
 docs: env ## Build the documentation into site/
-	NO_MKDOCS_2_WARNING=1 mkdocs build --strict # the theme advertises against mkdocs 2, which setup.py keeps out
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 .PHONY: demo
 demo: env ## MovieLens events in, recommendations out of a gRPC server
