@@ -1,0 +1,138 @@
+"""Point-in-time histories: what a user had done strictly before each event."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+
+
+class LeakError(ValueError):
+    """A history holds an event that had not happened yet."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Histories:
+    """For each event a span of the past, in one array that all events share.
+
+    With `values = column[order]`, the history of event `i` is `values[start[i]:end[i]]`, the
+    oldest value first.
+
+    Args:
+        order: int64 [past + events]. Positions in past and events, laid end to end, sorted by
+            user and time.
+        start: int64 [events]. Where each event's history begins in `order`.
+        end: int64 [events]. Where it ends.
+    """
+
+    order: Ints
+    start: Ints
+    end: Ints
+
+    @property
+    def lengths(self) -> Ints:
+        """Number of values in each history: int64 [events]."""
+        return self.end - self.start
+
+    def ragged(self) -> tuple[Ints, Ints]:
+        """Return all histories laid end to end.
+
+        Returns:
+            Positions in past and events, int64 [total length], and row splits, int64
+            [events + 1]: the history of event `i` is `positions[splits[i]:splits[i + 1]]`.
+        """
+        splits = np.concatenate([[0], np.cumsum(self.lengths)])
+        within = np.arange(splits[-1]) - np.repeat(splits[:-1], self.lengths)
+        return self.order[np.repeat(self.start, self.lengths) + within], splits
+
+
+def find_histories(
+    users: npt.ArrayLike,
+    times: npt.ArrayLike,
+    past_users: npt.ArrayLike = (),
+    past_times: npt.ArrayLike = (),
+    max_length: int | None = None,
+) -> Histories:
+    """Find for each event the latest events of the same user with a time strictly before its own.
+
+    Events of the same second are never in each other's history: which came first is not known.
+
+    Args:
+        users: Integer user codes [events].
+        times: Integer times [events].
+        past_users: Integer user codes [past] of events that may only serve as history.
+        past_times: Integer times [past].
+        max_length: Longest history, its latest values kept; None keeps all.
+
+    Returns:
+        The span of each event.
+
+    Raises:
+        ValueError: `max_length` is below 1.
+
+    Example:
+        >>> import numpy as np
+        >>> found = find_histories(users=[7, 7, 7, 9], times=[30, 10, 20, 25])
+        >>> items = np.array(["c", "a", "b", "z"])[found.order]
+        >>> [items[i:j].tolist() for i, j in zip(found.start, found.end)]
+        [['a', 'b'], [], ['a'], []]
+    """
+    if max_length is not None and max_length < 1:
+        raise ValueError(f"`max_length` must be at least 1 or None. Received: {max_length}.")
+    num_past = len(np.asarray(past_users))
+    all_users = np.concatenate([np.asarray(past_users, np.int64), np.asarray(users, np.int64)])
+    all_times = np.concatenate([np.asarray(past_times, np.int64), np.asarray(times, np.int64)])
+    order = np.lexsort((all_times, all_users))
+    user_changes = _changes(all_users[order])
+    start = _group_starts(user_changes)
+    end = _group_starts(user_changes | _changes(all_times[order]))
+    if max_length is not None:
+        start = np.maximum(start, end - max_length)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return Histories(order, start[place[num_past:]], end[place[num_past:]])
+
+
+def check_point_in_time(
+    users: npt.ArrayLike,
+    times: npt.ArrayLike,
+    history_times: npt.ArrayLike,
+    splits: npt.ArrayLike,
+) -> None:
+    """Make sure that every history entry is older than its event.
+
+    Args:
+        users: User of each event [events], as the message shall name it.
+        times: Time of each event [events].
+        history_times: Times of all history entries, laid end to end.
+        splits: Row splits [events + 1]: the entries of event `i` are
+            `history_times[splits[i]:splits[i + 1]]`.
+
+    Raises:
+        LeakError: An entry is as late as its event or later; the message names the user, the time
+            of the event and the time of the entry.
+    """
+    times, history_times = np.asarray(times), np.asarray(history_times)
+    event = np.repeat(np.arange(len(times)), np.diff(np.asarray(splits)))
+    leaks = np.flatnonzero(history_times >= times[event])
+    if len(leaks):
+        where = event[leaks[0]]
+        raise LeakError(
+            f"The history of user `{np.asarray(users)[where]}` for the event at time "
+            f"{times[where]} holds an event of time {history_times[leaks[0]]}, which had not "
+            f"happened yet ({len(leaks)} such entries in all): build histories with "
+            "`recommenders_tf.data.find_histories`, from the same clock as the events."
+        )
+
+
+def _changes(values: Ints) -> npt.NDArray[np.bool_]:
+    """Return where a sorted array's value differs from the one before it."""
+    return np.concatenate([np.ones(min(len(values), 1), bool), values[1:] != values[:-1]])
+
+
+def _group_starts(is_start: npt.NDArray[np.bool_]) -> Ints:
+    """Return for each position where its group begins."""
+    return np.maximum.accumulate(np.where(is_start, np.arange(len(is_start)), 0))

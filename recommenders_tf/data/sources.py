@@ -1,0 +1,271 @@
+"""Where the rows of a table come from: delimited text (plain or gzip) or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import gzip
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from recommenders_tf.schema import FeatureSchema, SchemaError
+
+Tidy = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@dataclasses.dataclass(frozen=True)
+class RawRows:
+    """The rows of one table as the source has them, before any check.
+
+    Args:
+        frame: One row a record. Every value is text, "" when missing, or a list of text.
+        unparsed: Lines that are no record, as they stand in the file.
+        filled: For each column, how many missing values the source's `tidy` filled in.
+    """
+
+    frame: pd.DataFrame
+    unparsed: tuple[str, ...] = ()
+    filled: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frame) + len(self.unparsed)
+
+
+@dataclasses.dataclass(frozen=True)
+class TableSource:
+    """One file of rows, and how to read it.
+
+    Text files hold one record a line; blank lines are no records. `read` takes a whole file and
+    `parse_lines` any batch of its lines, with the same result for each line.
+
+    Args:
+        path: The file; text ending in `.gz` is unpacked on the way.
+        format: `csv` (delimited text) or `parquet`.
+        delimiter: Of text: what stands between the fields, one or more characters.
+        columns: Of text: names of the fields; None reads them from the first line.
+        encoding: Of text: its character encoding.
+        quoted: Of text: whether `"` encloses fields that contain the delimiter. A delimiter of
+            several characters is never looked for in quotes.
+        tidy: Importable function that gets the parsed frame and returns one with the same rows
+            and the schema's columns: to rename, drop or build columns. It sees any batch of
+            rows, so it must work row by row.
+
+    Raises:
+        ValueError: The format is neither `csv` nor `parquet`.
+    """
+
+    path: pathlib.Path
+    format: str = "csv"
+    delimiter: str = ","
+    columns: tuple[str, ...] | None = None
+    encoding: str = "utf-8"
+    quoted: bool = True
+    tidy: Tidy | None = None
+
+    def __post_init__(self) -> None:
+        if self.format not in ("csv", "parquet"):
+            raise ValueError(
+                f"`{self.path}` has the unknown format `{self.format}`; give `csv` or `parquet`."
+            )
+
+    @classmethod
+    def of(cls, path: str | pathlib.Path) -> TableSource:
+        """Return the source for a file, its format told by the ending: csv, tsv or parquet.
+
+        Raises:
+            ValueError: The ending is another one.
+        """
+        path = pathlib.Path(path)
+        ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+        if ending in ("parquet", "pq"):
+            return cls(path, format="parquet")
+        if ending in ("csv", "tsv"):
+            return cls(path, delimiter="\t" if ending == "tsv" else ",")
+        raise ValueError(
+            f"`{path}` ends in neither .csv, .tsv nor .parquet: say how to read it with "
+            "`TableSource(path, delimiter=..., columns=...)`."
+        )
+
+    @property
+    def header_lines(self) -> int:
+        """Number of lines before the first record."""
+        return int(self.format == "csv" and self.columns is None)
+
+    def column_names(self) -> tuple[str, ...]:
+        """Return the names of the fields, from the first line of the file if need be.
+
+        Raises:
+            SchemaError: The header names a column twice.
+        """
+        if self.format == "parquet":
+            return tuple(pq.read_schema(self.path).names)
+        if self.columns is not None:
+            return self.columns
+        with _open(self.path) as file:
+            first = file.readline().decode(self.encoding, "replace")
+        names = [name.strip() for name in self._split(first.lstrip("\ufeff").rstrip("\r\n")) or ()]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise SchemaError(
+                f"The header of `{self.path}` names the column `{min(twice)}` twice; rename one."
+            )
+        return tuple(names)
+
+    def read(self) -> RawRows:
+        """Read the whole file."""
+        if self.format == "parquet":
+            return self.parse_table(pq.read_table(self.path))
+        with _open(self.path) as file:
+            data = file.read()
+        lines: Sequence[str] | Sequence[bytes]
+        try:
+            lines = data.decode(self.encoding).removeprefix("\ufeff").split("\n")
+        except UnicodeDecodeError:
+            lines = data.split(b"\n")  # so that only the damaged lines are lost
+        return self.parse_lines(lines[self.header_lines :], self.column_names())
+
+    def parse_lines(
+        self, lines: Sequence[str] | Sequence[bytes], names: Sequence[str] | None = None
+    ) -> RawRows:
+        """Parse lines of the file, its header line not among them.
+
+        Args:
+            lines: Text, or bytes in the source's encoding, with or without line ends.
+            names: What `column_names` returns, for callers that parse many batches.
+        """
+        text, damaged = self._decode(lines)
+        array = pc.utf8_rtrim(pa.array(text, pa.large_string()), "\r\n")
+        array = array.filter(pc.not_equal(array, ""))
+        names = self.column_names() if names is None else names
+        fields = self._fields(array)
+        is_record = pc.fill_null(pc.equal(pc.list_value_length(fields), len(names)), False)
+        records = fields.filter(is_record)
+        frame = pd.DataFrame(
+            {
+                name: pc.utf8_trim_whitespace(pc.list_element(records, i)).to_pandas()
+                for i, name in enumerate(names)
+            }
+        )
+        unparsed = array.filter(pc.invert(is_record)).to_pylist()
+        return self._tidied(frame, (*unparsed, *damaged))
+
+    def parse_table(self, table: pa.Table) -> RawRows:
+        """Turn rows of a Parquet file into text rows: times to Unix seconds, nulls to ""."""
+        return self._tidied(text_frame(table), ())
+
+    def _tidied(self, frame: pd.DataFrame, unparsed: tuple[str, ...]) -> RawRows:
+        if self.tidy is None:
+            return RawRows(frame, unparsed)
+        tidied = self.tidy(frame)
+        if len(tidied) != len(frame):
+            raise ValueError(
+                f"The `tidy` function of `{self.path}` made {len(tidied)} rows of {len(frame)}; "
+                "it must keep every row."
+            )
+        filled = {
+            name: int((frame[name] == "").sum() - (tidied[name] == "").sum())
+            for name in tidied.columns.intersection(frame.columns)
+        }
+        return RawRows(tidied, unparsed, {name: n for name, n in filled.items() if n > 0})
+
+    def _decode(self, lines: Sequence[str] | Sequence[bytes]) -> tuple[list[str], list[str]]:
+        """Return the lines as text, and apart those that are not text in this encoding."""
+        if not lines or isinstance(lines[0], str):
+            return cast(list[str], lines), []
+        text, damaged = [], []
+        for line in cast(Sequence[bytes], lines):
+            try:
+                text.append(line.decode(self.encoding))
+            except UnicodeDecodeError:
+                damaged.append(line.decode(self.encoding, "backslashreplace").rstrip("\r\n"))
+        return text, damaged
+
+    def _fields(self, lines: pa.Array) -> pa.Array:
+        """Split each line into its fields; null where quotes are broken."""
+        has_quotes = pc.match_substring(lines, '"').to_numpy(zero_copy_only=False)
+        if not self.quoted or len(self.delimiter) > 1 or not has_quotes.any():
+            return pc.split_pattern(lines, self.delimiter)
+        # A CSV parser over the whole text takes one broken quote for a field that goes on for
+        # many lines and so loses them; line by line, a broken quote costs its own line only.
+        plain = pc.split_pattern(lines.filter(pa.array(~has_quotes)), self.delimiter)
+        quoted = [self._split(line) for line in lines.filter(pa.array(has_quotes)).to_pylist()]
+        order = np.argsort(np.argsort(has_quotes, kind="stable"))
+        return pa.concat_arrays([plain, pa.array(quoted, plain.type)]).take(pa.array(order))
+
+    def _split(self, line: str) -> list[str] | None:
+        """Split one line that may hold quotes; None where they are broken."""
+        if not self.quoted or len(self.delimiter) > 1:
+            return line.split(self.delimiter)
+        try:
+            return next(csv.reader([line], delimiter=self.delimiter, strict=True))
+        except csv.Error:
+            return None
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetSpec:
+    """The files of a data set and the schema that describes them.
+
+    Args:
+        name: Name of the data set.
+        events: Who met what, when.
+        users: One row a user; None where the events say all there is.
+        items: One row an item; None where the events say all there is.
+        schema: What the columns mean.
+    """
+
+    name: str
+    events: TableSource
+    users: TableSource | None
+    items: TableSource | None
+    schema: FeatureSchema
+
+    @property
+    def tables(self) -> dict[str, TableSource]:
+        """The sources that are given, by table name: `events`, `users`, `items`."""
+        sources = {"events": self.events, "users": self.users, "items": self.items}
+        return {name: source for name, source in sources.items() if source is not None}
+
+
+def text_frame(table: pa.Table) -> pd.DataFrame:
+    """Return an Arrow table as a frame of text: times as Unix seconds, missing values as ""."""
+    return pd.DataFrame(
+        {
+            name: _as_text(column.combine_chunks())
+            for name, column in zip(table.column_names, table.columns, strict=True)
+        }
+    )
+
+
+def _as_text(column: pa.Array | pa.ChunkedArray) -> pd.Series:
+    """Return one Arrow column as text, or as lists of text."""
+    if isinstance(column, pa.ChunkedArray):  # a column of no rows
+        column = pa.concat_arrays([pa.array([], column.type), *column.chunks])
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        lists = pc.cast(column, pa.list_(pa.string())).to_pandas()
+        return lists.map(lambda values: [] if values is None else list(values))
+    if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
+        column = pc.cast(pc.cast(column, pa.timestamp("s"), safe=False), pa.int64())
+    elif pa.types.is_boolean(column.type):
+        column = pc.cast(column, pa.int8())
+    elif pa.types.is_floating(column.type):
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+        try:  # ids with gaps are stored as floats; 12.0 is the id 12
+            column = pc.cast(column, pa.int64())
+        except pa.ArrowInvalid:
+            pass
+    text = pc.fill_null(pc.cast(column, pa.string()), "")
+    return pc.utf8_trim_whitespace(text).to_pandas()
+
+
+def _open(path: pathlib.Path) -> gzip.GzipFile:
+    """Open a file for reading bytes, unpacking it if its name ends in `.gz`."""
+    return cast(gzip.GzipFile, gzip.open(path) if path.suffix == ".gz" else path.open("rb"))
