@@ -11,19 +11,26 @@ Ints = npt.NDArray[np.int64]
 
 
 class LeakError(ValueError):
-    """A history holds an event that had not happened yet."""
+    """A history holds an event that had not happened yet.
+
+    Example:
+        >>> try:
+        ...     check_point_in_time(["ann"], [10], history_times=[9, 10], splits=[0, 2])
+        ... except LeakError as error:
+        ...     print(str(error)[:47])
+        The history of user `ann` for the event at time
+    """
 
 
 @dataclasses.dataclass(frozen=True)
-class Histories:
+class HistorySpans:
     """For each event a span of the past, in one array that all events share.
 
     With `values = column[order]`, the history of event `i` is `values[start[i]:end[i]]`, the
     oldest value first.
 
     Args:
-        order: int64 [past + events]. Positions in past and events, laid end to end, sorted by
-            user and time.
+        order: int64 [events]. The positions of the events sorted by user and time.
         start: int64 [events]. Where each event's history begins in `order`.
         end: int64 [events]. Where it ends.
     """
@@ -32,68 +39,59 @@ class Histories:
     start: Ints
     end: Ints
 
-    @property
-    def lengths(self) -> Ints:
-        """Number of values in each history: int64 [events]."""
-        return self.end - self.start
-
     def ragged(self) -> tuple[Ints, Ints]:
         """Return all histories laid end to end.
 
         Returns:
-            Positions in past and events, int64 [total length], and row splits, int64
-            [events + 1]: the history of event `i` is `positions[splits[i]:splits[i + 1]]`.
+            Positions of events, int64 [total length], and row splits, int64 [events + 1]: the
+            history of event `i` is `positions[splits[i]:splits[i + 1]]`.
         """
-        splits = np.concatenate([[0], np.cumsum(self.lengths)])
-        within = np.arange(splits[-1]) - np.repeat(splits[:-1], self.lengths)
-        return self.order[np.repeat(self.start, self.lengths) + within], splits
+        lengths = self.end - self.start
+        splits = np.concatenate([[0], np.cumsum(lengths)])
+        within = np.arange(splits[-1]) - np.repeat(splits[:-1], lengths)
+        return self.order[np.repeat(self.start, lengths) + within], splits
 
 
-def find_histories(
-    users: npt.ArrayLike,
-    times: npt.ArrayLike,
-    past_users: npt.ArrayLike = (),
-    past_times: npt.ArrayLike = (),
-    max_length: int | None = None,
-) -> Histories:
+def history_spans(
+    users: npt.ArrayLike, times: npt.ArrayLike, max_length: int | None = None
+) -> HistorySpans:
     """Find for each event the latest events of the same user with a time strictly before its own.
 
     Events of the same second are never in each other's history: which came first is not known.
+    Events that are no targets but may serve as history go in with the others; leave out their
+    spans.
 
     Args:
         users: Integer user codes [events].
         times: Integer times [events].
-        past_users: Integer user codes [past] of events that may only serve as history.
-        past_times: Integer times [past].
         max_length: Longest history, its latest values kept; None keeps all.
 
     Returns:
         The span of each event.
 
     Raises:
-        ValueError: `max_length` is below 1.
+        ValueError: `max_length` is below 1, or there are not as many users as times.
 
     Example:
-        >>> import numpy as np
-        >>> found = find_histories(users=[7, 7, 7, 9], times=[30, 10, 20, 25])
-        >>> items = np.array(["c", "a", "b", "z"])[found.order]
-        >>> [items[i:j].tolist() for i, j in zip(found.start, found.end)]
+        >>> spans = history_spans(users=[7, 7, 7, 9], times=[30, 10, 20, 25])
+        >>> items = np.array(["c", "a", "b", "z"])[spans.order]
+        >>> [items[i:j].tolist() for i, j in zip(spans.start, spans.end)]
         [['a', 'b'], [], ['a'], []]
     """
+    users, times = np.asarray(users, np.int64), np.asarray(times, np.int64)
+    if len(users) != len(times):
+        raise ValueError(f"Each event has a user and a time. Received: {len(users)}, {len(times)}.")
     if max_length is not None and max_length < 1:
         raise ValueError(f"`max_length` must be at least 1 or None. Received: {max_length}.")
-    num_past = len(np.asarray(past_users))
-    all_users = np.concatenate([np.asarray(past_users, np.int64), np.asarray(users, np.int64)])
-    all_times = np.concatenate([np.asarray(past_times, np.int64), np.asarray(times, np.int64)])
-    order = np.lexsort((all_times, all_users))
-    user_changes = _changes(all_users[order])
+    order = np.lexsort((times, users))
+    user_changes = _changes(users[order])
     start = _group_starts(user_changes)
-    end = _group_starts(user_changes | _changes(all_times[order]))
+    end = _group_starts(user_changes | _changes(times[order]))
     if max_length is not None:
         start = np.maximum(start, end - max_length)
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
-    return Histories(order, start[place[num_past:]], end[place[num_past:]])
+    return HistorySpans(order, start[place], end[place])
 
 
 def check_point_in_time(
@@ -114,6 +112,9 @@ def check_point_in_time(
     Raises:
         LeakError: An entry is as late as its event or later; the message names the user, the time
             of the event and the time of the entry.
+
+    Example:
+        >>> check_point_in_time(["ann", "bob"], [10, 20], history_times=[8, 9, 19], splits=[0, 2, 3])
     """
     times, history_times = np.asarray(times), np.asarray(history_times)
     event = np.repeat(np.arange(len(times)), np.diff(np.asarray(splits)))
@@ -124,7 +125,7 @@ def check_point_in_time(
             f"The history of user `{np.asarray(users)[where]}` for the event at time "
             f"{times[where]} holds an event of time {history_times[leaks[0]]}, which had not "
             f"happened yet ({len(leaks)} such entries in all): build histories with "
-            "`recommenders_tf.data.find_histories`, from the same clock as the events."
+            "`recommenders_tf.data.history_spans`, from the same clock as the events."
         )
 
 
