@@ -1,0 +1,136 @@
+"""A training log in encoded form: tensors in memory and batches of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from recommenders_tf import features
+from recommenders_tf.data.event_log import EventLog
+from recommenders_tf.data.histories import find_histories
+from recommenders_tf.preprocessor import Preprocessor, raw_batch
+from recommenders_tf.schema import FeatureSchema, Role
+from recommenders_tf.serving_tables import UNKNOWN_ROW, ServingTables
+
+
+def encode(log: EventLog, preprocessor: Preprocessor | None = None) -> EncodedLog:
+    """Encode a log for training.
+
+    Args:
+        log: Training events.
+        preprocessor: Vocabularies and statistics; None fits them on `log`.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> train, test = data.load("synthetic").split("leave_last_out")
+        >>> data.encode(train).schema.is_fitted
+        True
+    """
+    return EncodedLog(log, ServingTables(preprocessor or Preprocessor.fit(log), log))
+
+
+class EncodedLog:
+    """The events of a log as encoded tensors, with point-in-time histories.
+
+    Features of users and items are kept once, in the tables; a batch gathers what it needs, so
+    memory does not grow with events times features.
+
+    Args:
+        log: The events; with `log.past`, those that may serve as history too.
+        tables: Encoded users and items.
+
+    Attributes:
+        log: The events, raw.
+        schema: Fitted schema, for models to be built from.
+        tables: Users, items and histories, for answers in raw ids.
+    """
+
+    def __init__(self, log: EventLog, tables: ServingTables) -> None:
+        self.log = log
+        self.tables = tables
+        self.schema: FeatureSchema = tables.schema
+        schema, events = self.schema, log.events
+        users, items = (tables.users, schema.user_id.name), (tables.items, schema.item_id.name)
+        self._user_rows, self._item_rows = (
+            tf.constant(np.maximum(table.index.get_indexer(events[name]), 0), tf.int64)
+            for table, name in (users, items)
+        )
+        columns = [c for c in schema.stored if c.role in (Role.CONTEXT, Role.LABEL)]
+        self._events = tables.encoder.encode(raw_batch(events, columns))
+        self._spans = self._history_spans() if schema.sequences else None
+
+    def __len__(self) -> int:
+        return len(self.log.events)
+
+    def batches(
+        self, batch_size: int, shuffle: bool = True, seed: int | None = None
+    ) -> tf.data.Dataset:
+        """Return batches of encoded examples: features, or features and labels.
+
+        Args:
+            batch_size: Examples a batch; the last one may be smaller.
+            shuffle: Whether every epoch takes the events in a new random order.
+            seed: Of that order; None follows `tf.random.set_seed`.
+
+        Returns:
+            A dataset of dicts of tensors; of pairs with a float32 label `[batch]` where the schema
+            has a label.
+        """
+        dataset = _index_batches(len(self), batch_size, shuffle, seed)
+        gather = tf.autograph.experimental.do_not_convert(self._gather)
+        dataset = dataset.map(gather, num_parallel_calls=tf.data.AUTOTUNE)
+        return dataset.prefetch(tf.data.AUTOTUNE)
+
+    def _gather(self, index: tf.Tensor) -> object:
+        """Return the examples of event indices `[batch]`."""
+        user_rows = tf.gather(self._user_rows, index)
+        batch = self.tables.users.gather(user_rows)
+        batch |= self.tables.items.gather(tf.gather(self._item_rows, index))
+        batch |= {name: tf.gather(values, index) for name, values in self._events.items()}
+        if self._spans is not None:
+            history = self._history(index)
+            for column in self.schema.sequences:
+                batch |= self.tables.sequence(column, history)
+        batch |= features.cross(self.schema, batch)
+        label = self.schema.label
+        return batch if label is None else (batch, batch.pop(label.name))
+
+    def _history_spans(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Return item rows in order of user and time, and each event's span in them."""
+        schema, tables = self.schema, self.tables
+        assert schema.event_time is not None
+        events = self.log.events
+        past = events.iloc[:0] if self.log.past is None else self.log.past
+        users, past_users = (
+            tables.users.index.get_indexer(frame[schema.user_id.name]) for frame in (events, past)
+        )
+        times, past_times = (frame[schema.event_time.name] for frame in (events, past))
+        longest = max(column.max_length or 0 for column in schema.sequences)
+        spans = find_histories(users, times, past_users, past_times, longest)
+        items = np.concatenate([frame[schema.item_id.name] for frame in (past, events)])
+        rows = np.maximum(tables.items.index.get_indexer(items), UNKNOWN_ROW)
+        return tuple(tf.constant(a, tf.int64) for a in (rows[spans.order], spans.start, spans.end))
+
+    def _history(self, index: tf.Tensor) -> tf.RaggedTensor:
+        assert self._spans is not None
+        ordered, start, end = self._spans
+        positions = tf.ragged.range(tf.gather(start, index), tf.gather(end, index))
+        return positions.with_flat_values(tf.gather(ordered, positions.flat_values))
+
+
+def _index_batches(count: int, batch_size: int, shuffle: bool, seed: int | None) -> tf.data.Dataset:
+    """Return batches of the indices 0 to `count`, shuffled whole and not element by element."""
+
+    def epoch(seeds: tf.Tensor) -> tf.data.Dataset:
+        index = tf.range(count, dtype=tf.int64)
+        if shuffle:
+            index = tf.random.experimental.stateless_shuffle(index, seeds)
+        full = count // batch_size * batch_size
+        whole = tf.data.Dataset.from_tensor_slices(tf.reshape(index[:full], [-1, batch_size]))
+        if full == count:
+            return whole
+        return whole.concatenate(tf.data.Dataset.from_tensors(index[full:]))
+
+    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2).take(1)
+    dataset = seeds.flat_map(epoch)
+    return dataset.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))

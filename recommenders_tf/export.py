@@ -1,0 +1,51 @@
+"""SavedModels that any TF Serving loads: stock ops only, raw ids in, raw ids out.
+
+Signatures (`[b]` is the batch; inputs with a default may be left out):
+
+    recommend   user_id string [b]; history string [b, h], items seen since training; candidates
+                string [b, c], the items to choose from; k int32 []; exclude_seen bool []; context
+                columns by name [b]  →  item_id string [b, k], score float32 [b, k]
+    retrieve    the same, without the ranker, of a cascade
+    rank        user_id [b], candidates [b, c], history, context  →  score float32 [b, c]
+    score       user_id [b], item_id [b], history, context  →  score float32 [b]
+    serving_default     examples string [b], serialized tf.Examples of raw features → score [b]
+    transform_features  examples string [b]  →  the encoded features
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+import uuid
+
+import tensorflow as tf
+
+from recommenders_tf.serving_graph import ServingGraph
+
+
+def export_graph(graph: ServingGraph, path: str | pathlib.Path) -> pathlib.Path:
+    """Write the SavedModel of a serving graph.
+
+    It is written beside its place and renamed at the end, so that a server that watches the
+    folder never finds half a model.
+
+    Args:
+        graph: What answers.
+        path: Folder to write, replaced if it is there.
+
+    Returns:
+        The folder.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # No number as its name, so that no server takes it for a version.
+    partial = path.parent / f".{path.name}-{uuid.uuid4().hex[:8]}"
+    tf.saved_model.save(graph, str(partial), signatures=graph.signatures())
+    assets = partial / "assets.extra"
+    assets.mkdir()
+    (assets / "schema.json").write_text(json.dumps(graph.tables.schema.to_dict()), "utf-8")
+    if path.exists():
+        shutil.rmtree(path)
+    partial.rename(path)
+    return path

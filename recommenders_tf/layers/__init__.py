@@ -1,0 +1,8 @@
+"""Building blocks, one file each: the equation of a paper as a Keras layer."""
+
+from recommenders_tf.layers.feature_embedding import FeatureEmbedding
+from recommenders_tf.layers.masked_mean import MaskedMean
+from recommenders_tf.layers.mlp import MLP
+from recommenders_tf.layers.reserved_zeros import ReservedZeros
+
+__all__ = ["MLP", "FeatureEmbedding", "MaskedMean", "ReservedZeros"]

@@ -1,0 +1,270 @@
+"""The model contract: what every recommender is and answers."""
+
+from __future__ import annotations
+
+import inspect
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from recommenders_tf import features
+from recommenders_tf.data.encoded_log import EncodedLog
+from recommenders_tf.data.event_log import EventLog
+from recommenders_tf.preprocessor import Preprocessor
+from recommenders_tf.registry import ModelInfo
+from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.serving_graph import ServingGraph
+from recommenders_tf.serving_tables import ServingTables
+
+BLOCK_ROWS = 1024
+"""Users or pairs that go through the graph at a time."""
+
+
+class Recommender(tfrs.models.Model):
+    """A Keras model of users and items that is built from a feature schema.
+
+    It takes a dict of encoded tensors, as `features.encoded_spec` gives them, and returns logits.
+    Its training loss comes from a TFRS task. Once it is fitted on an `EncodedLog` it also answers
+    in raw ids: `score`, and `recommend` where it retrieves.
+
+    A subclass keeps every argument of its constructor under its own name; `get_config` reads
+    them there.
+
+    Args:
+        schema: Fitted schema.
+        **kwargs: Of the Keras model.
+
+    Raises:
+        SchemaError: The schema is not fitted or lacks a column that the model needs.
+    """
+
+    info: ClassVar[ModelInfo]
+    kind: ClassVar[str]
+    _tables: ServingTables | None
+    _graph: ServingGraph | None
+
+    def __init__(self, schema: FeatureSchema, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.schema = schema
+        self._set_serving(None, None)
+        self._loss_mean = tf.keras.metrics.Mean(name="loss")
+
+    # === To be written by a model ===
+
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Return the logits of pairs of user and item, float32 `[batch, 1]`."""
+        raise NotImplementedError
+
+    def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
+        """Return the optimizer that `compile` takes when it is given none."""
+        return tf.keras.optimizers.Adagrad(0.1)
+
+    def probabilities(self, logits: tf.Tensor) -> tf.Tensor:
+        """Return what a caller reads as the score of a logit; the logit itself by default."""
+        return logits
+
+    # === Keras ===
+
+    def compile(
+        self, optimizer: str | tf.keras.optimizers.Optimizer | None = None, **kwargs: Any
+    ) -> None:
+        """Compile with the given optimizer, or with the paper's.
+
+        Args:
+            optimizer: Keras optimizer or its name.
+            **kwargs: Of `tf.keras.Model.compile`.
+        """
+        super().compile(optimizer=optimizer or self.default_optimizer(), **kwargs)
+
+    def fit(self, x: Any = None, *args: Any, batch_size: int | None = None, **kwargs: Any) -> Any:
+        """Train as Keras does, on an `EncodedLog` or on anything that Keras takes.
+
+        Args:
+            x: Training data. After an `EncodedLog` the model answers in raw ids.
+            *args: Of `tf.keras.Model.fit`.
+            batch_size: Examples a step; 1024 by default with an `EncodedLog`.
+            **kwargs: Of `tf.keras.Model.fit`.
+
+        Returns:
+            The Keras history.
+
+        Raises:
+            TypeError: `x` is an `EventLog`, which must be encoded first.
+        """
+        if isinstance(x, EventLog):
+            raise TypeError(
+                "`fit` got raw events: encode them first, "
+                "`train = recommenders_tf.data.encode(log)`."
+            )
+        if not isinstance(x, EncodedLog):
+            return super().fit(x, *args, batch_size=batch_size, **kwargs)
+        history = super().fit(x.batches(batch_size or BLOCK_ROWS), *args, **kwargs)
+        self.bind(x.tables)
+        return history
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Take one step; unlike TFRS' it scales the loss where mixed precision asks for it."""
+        with tf.GradientTape() as tape:
+            loss = self._total_loss(data, training=True)
+        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        return self._results(loss)
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Compute the loss and the metrics of one batch."""
+        return self._results(self._total_loss(data, training=False))
+
+    @property
+    def metrics(self) -> list[tf.keras.metrics.Metric]:
+        """The metrics that an epoch starts anew, the mean loss first."""
+        rest = [metric for metric in super().metrics if metric is not self._loss_mean]
+        return [self._loss_mean, *rest]
+
+    def get_build_config(self) -> dict[str, Any]:
+        """Return what `build_from_config` needs, which is nothing."""
+        return {"input_shape": None}
+
+    def build_from_config(self, config: Mapping[str, Any]) -> None:
+        """Create the weights of a model that is being loaded: the schema tells all shapes."""
+        del config
+        self(example_batch(self.schema))
+
+    def compile_from_config(self, config: Mapping[str, Any]) -> None:
+        """Compile a model that is being loaded as it was when it was saved."""
+        self.compile(**tf.keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the schema and every argument of the constructor."""
+        arguments = inspect.signature(type(self).__init__).parameters
+        names = [n for n in arguments if n not in ("self", "schema", "kwargs")]
+        values = {name: _plain(getattr(self, name)) for name in names}
+        return {"schema": self.schema.to_dict(), "name": self.name, **values}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Any = None) -> Recommender:
+        """Build the model of a `get_config`."""
+        del custom_objects
+        values = dict(config)
+        return cls(FeatureSchema.from_dict(values.pop("schema")), **values)
+
+    def save_assets(self, folder: str) -> None:
+        """Write what answers in raw ids need beside the weights; part of `save`."""
+        if self._tables is None or not isinstance(self._tables.encoder, Preprocessor):
+            return
+        self._tables.encoder.save(pathlib.Path(folder) / "preprocessor")
+        self._tables.save(pathlib.Path(folder) / "tables")
+
+    def load_assets(self, folder: str) -> None:
+        """Read what `save_assets` wrote; part of `load_model`."""
+        path = pathlib.Path(folder)
+        if (path / "preprocessor").exists():
+            encoder = Preprocessor.load(path / "preprocessor")
+            self.bind(ServingTables.load(path / "tables", encoder))
+
+    # === Raw ids ===
+
+    def bind(self, tables: ServingTables) -> None:
+        """Let the model answer in raw ids of these users and items.
+
+        `fit` does this with the training log.
+        """
+        self._set_serving(tables, None)
+
+    def _set_serving(self, tables: ServingTables | None, graph: ServingGraph | None) -> None:
+        # Past Keras' attribute tracking: these are no part of the model's weights.
+        object.__setattr__(self, "_tables", tables)
+        object.__setattr__(self, "_graph", graph)
+
+    @property
+    def tables(self) -> ServingTables:
+        """The users, items and histories that the model answers for.
+
+        Raises:
+            RuntimeError: The model has not been fitted on an `EncodedLog` nor bound.
+        """
+        if self._tables is None:
+            raise RuntimeError(
+                f"Model `{self.name}` knows no raw ids yet: fit it on an encoded log, "
+                "`model.fit(recommenders_tf.data.encode(log))`, or call `model.bind`."
+            )
+        return self._tables
+
+    def serving_graph(self) -> ServingGraph:
+        """Return the graph that answers raw requests with the present weights."""
+        raise NotImplementedError
+
+    def score(self, pairs: pd.DataFrame) -> np.ndarray:
+        """Return the score of raw pairs of user and item.
+
+        Args:
+            pairs: One row a pair: the schema's user and item id columns, and its context columns
+                where they are known.
+
+        Returns:
+            Scores, float32 `[pairs]`: the probability of a ranker, the logit of a retriever.
+
+        Raises:
+            KeyError: `pairs` lacks an id column.
+        """
+        graph = self.serving_graph()
+        columns = {"user_id": self.schema.user_id.name, "item_id": self.schema.item_id.name}
+        for name in columns.values():
+            if name not in pairs:
+                raise KeyError(f"`score` needs the column `{name}`; it got {list(pairs.columns)}.")
+        columns |= {c.name: c.name for c in graph.context if c.name in pairs}
+        blocks = []
+        for start in range(0, len(pairs), BLOCK_ROWS):
+            block = pairs.iloc[start : start + BLOCK_ROWS]
+            inputs = {key: _strings_or_floats(block[name]) for key, name in columns.items()}
+            blocks.append(graph.score(**inputs)["score"].numpy())
+        return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+    def export(self, path: str | pathlib.Path) -> pathlib.Path:
+        """Write a SavedModel that any TF Serving loads; see `recommenders_tf.export`.
+
+        Args:
+            path: Folder to write; a number as its last part makes it a version to serve.
+
+        Returns:
+            The folder.
+        """
+        from recommenders_tf.export import export_graph
+
+        return export_graph(self.serving_graph(), path)
+
+    def _total_loss(self, data: Any, training: bool) -> tf.Tensor:
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        loss = self.compute_loss(data, training=training)
+        return (loss + tf.add_n([tf.zeros([]), *self.losses])) / replicas
+
+    def _results(self, loss: tf.Tensor) -> dict[str, tf.Tensor]:
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        self._loss_mean.update_state(loss * replicas)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+def example_batch(schema: FeatureSchema, batch: int = 2) -> dict[str, tf.Tensor]:
+    """Return an encoded batch of padding and zeros, in the shapes that a schema gives."""
+    return {
+        name: tf.zeros([batch, *spec.shape[1:]], spec.dtype)
+        for name, spec in features.encoded_spec(schema).items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a constructor argument as Keras can serialize it."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(part) for part in value]
+    return value
+
+
+def _strings_or_floats(values: pd.Series) -> tf.Tensor:
+    """Return a raw column as a tensor."""
+    if values.dtype.kind == "f":
+        return tf.constant(values.to_numpy(np.float32))
+    return tf.constant(values.astype(str).to_numpy(object), tf.string)

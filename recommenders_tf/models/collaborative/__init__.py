@@ -1,0 +1,1 @@
+"""Collaborative filtering: models of the interactions alone."""

@@ -1,0 +1,76 @@
+"""Ranking models: how likely it is that a user likes an item, from all features of both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from recommenders_tf.data.encoded_log import EncodedLog
+from recommenders_tf.data.event_log import EventLog
+from recommenders_tf.models.base import BLOCK_ROWS, Recommender
+from recommenders_tf.schema import FeatureSchema, SchemaError
+from recommenders_tf.serving_graph import ServingGraph
+
+
+class Ranker(Recommender):
+    """A model of the probability that a label is 1, trained with `tfrs.tasks.Ranking`.
+
+    A subclass writes `call`, which returns logits.
+
+    Raises:
+        SchemaError: The schema has no label.
+    """
+
+    kind = "ranking"
+
+    def __init__(self, schema: FeatureSchema, **kwargs: Any) -> None:
+        super().__init__(schema, **kwargs)
+        if schema.label is None:
+            raise SchemaError(
+                f"Schema `{schema.name}` has no label: a ranker needs a column of kind `label`."
+            )
+        self.task = tfrs.tasks.Ranking(
+            loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum"),
+            metrics=[tf.keras.metrics.AUC(name="auc", from_logits=True)],
+        )
+
+    def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        """Return the mean logistic loss of a batch of features and labels `[batch]`."""
+        features, labels, weights = tf.keras.utils.unpack_x_y_sample_weight(inputs)
+        logits = self(features, training=training)
+        labels = tf.reshape(tf.cast(labels, tf.float32), [-1, 1])
+        loss = self.task(labels, logits, sample_weight=weights)
+        return loss / tf.cast(tf.shape(labels)[0], tf.float32)
+
+    def probabilities(self, logits: tf.Tensor) -> tf.Tensor:
+        """Return the probability of a logit."""
+        return tf.sigmoid(logits)
+
+    def serving_graph(self) -> ServingGraph:
+        """Return the graph that answers raw requests."""
+        if self._graph is None:
+            self._set_serving(self.tables, ServingGraph(self.tables, ranker=self))
+        assert self._graph is not None
+        return self._graph
+
+    def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Evaluate on labelled events, or as Keras does.
+
+        Args:
+            x: `EventLog` or `EncodedLog` of labelled events; anything else goes to
+                `tf.keras.Model.evaluate`.
+            *args: Of `tf.keras.Model.evaluate`.
+            **kwargs: Likewise.
+
+        Returns:
+            Of a log, metric values by name: `loss` and `auc`.
+        """
+        if isinstance(x, EventLog):
+            x = EncodedLog(x, self.tables)
+        if isinstance(x, EncodedLog):
+            return super().evaluate(
+                x.batches(BLOCK_ROWS, shuffle=False), *args, **{"return_dict": True, **kwargs}
+            )
+        return super().evaluate(x, *args, **kwargs)

@@ -1,0 +1,84 @@
+"""Wide & Deep: a linear model of crosses beside a deep one of embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from recommenders_tf.layers.feature_embedding import FeatureEmbedding
+from recommenders_tf.layers.mlp import MLP
+from recommenders_tf.models.ranker import Ranker
+from recommenders_tf.optimizers.composite_optimizer import CompositeOptimizer
+from recommenders_tf.registry import register
+from recommenders_tf.schema import FeatureSchema, Kind
+
+
+@register(
+    paper="Cheng et al.: Wide & Deep Learning for Recommender Systems, DLRS 2016, arXiv:1606.07792"
+)
+class WideDeep(Ranker):
+    """Predicts σ(w_wideᵀ[x, φ(x)] + w_deepᵀa + b), both parts trained together (eq. 3).
+
+    The wide part is linear in the ids and in the crosses φ(x) of the schema, the deep part a
+    network over embeddings and numeric columns. As in the paper the wide part is trained with
+    FTRL and L1, the deep part with Adagrad.
+
+    Args:
+        schema: Fitted schema with a label; its cross columns are the crosses.
+        embedding_dim: Width of the deep part's embeddings where the schema gives none.
+        hidden_units: Hidden layers of the deep part.
+        dropout: Share of values dropped after each hidden layer.
+        wide_learning_rate: Of FTRL.
+        wide_l1: L1 penalty of FTRL.
+        deep_learning_rate: Of Adagrad.
+        **kwargs: Of the Keras model.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> train = data.encode(data.load("synthetic"))
+        >>> model = WideDeep(train.schema, hidden_units=(32,))
+        >>> model.compile()
+        >>> _ = model.fit(train, epochs=1, verbose=0)
+        >>> model.score(train.log.events[:3]).shape
+        (3,)
+    """
+
+    def __init__(
+        self,
+        schema: FeatureSchema,
+        embedding_dim: int = 32,
+        hidden_units: Sequence[int] = (256, 128, 64),
+        dropout: float = 0.0,
+        wide_learning_rate: float = 0.05,
+        wide_l1: float = 0.001,
+        deep_learning_rate: float = 0.01,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(schema, **kwargs)
+        self.embedding_dim = embedding_dim
+        self.hidden_units = hidden_units
+        self.dropout = dropout
+        self.wide_learning_rate = wide_learning_rate
+        self.wide_l1 = wide_l1
+        self.deep_learning_rate = deep_learning_rate
+        wide = [c.name for c in schema.features if c.has_ids]
+        deep = [c.name for c in schema.features if c.kind is not Kind.CROSS]
+        self.wide = FeatureEmbedding(schema, wide, 1, False, "zeros", name="wide")
+        self.embed = FeatureEmbedding(schema, deep, embedding_dim, name="embed")
+        self.deep = MLP([*hidden_units, 1], dropout=dropout, name="deep")
+
+    def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
+        """Return FTRL with L1 for the wide part and Adagrad for the rest."""
+        wide = tf.keras.optimizers.Ftrl(
+            self.wide_learning_rate, l1_regularization_strength=self.wide_l1
+        )
+        deep = tf.keras.optimizers.Adagrad(self.deep_learning_rate)
+        return CompositeOptimizer(deep, {"/wide/": wide})
+
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Return the logits, float32 `[batch, 1]`."""
+        wide = tf.add_n(self.wide(inputs))
+        deep = self.deep(tf.concat(self.embed(inputs), axis=-1), training=training)
+        return tf.cast(wide, tf.float32) + tf.cast(deep, tf.float32)

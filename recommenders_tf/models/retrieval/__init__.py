@@ -1,0 +1,1 @@
+"""Two-tower retrieval: queries and candidates with features of their own."""

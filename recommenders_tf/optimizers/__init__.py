@@ -1,0 +1,5 @@
+"""Optimizers that Keras lacks."""
+
+from recommenders_tf.optimizers.composite_optimizer import CompositeOptimizer
+
+__all__ = ["CompositeOptimizer"]

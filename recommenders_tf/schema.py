@@ -1,0 +1,445 @@
+"""The feature schema: one description of the data that every stage of the chain reads."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+
+PADDING_ID = 0
+"""Encoded id of padding and of a missing value."""
+UNKNOWN_ID = 1
+"""Encoded id of a value that is not in the vocabulary."""
+FIRST_ID = 2
+"""Encoded id of the first vocabulary entry."""
+
+
+class SchemaError(ValueError):
+    """A schema, or a use of one, that cannot work; the message names the column and the remedy."""
+
+
+class Kind(str, enum.Enum):
+    """What a column holds, and so how it is encoded."""
+
+    ID = "id"
+    CATEGORICAL = "categorical"
+    MULTI_HOT = "multi_hot"
+    NUMERIC = "numeric"
+    SEQUENCE = "sequence"
+    TEXT = "text"
+    TIMESTAMP = "timestamp"
+    LABEL = "label"
+    CROSS = "cross"
+
+
+class Role(str, enum.Enum):
+    """Whom a column describes."""
+
+    USER = "user"
+    ITEM = "item"
+    CONTEXT = "context"
+    LABEL = "label"
+    EVENT_TIME = "event_time"
+
+
+LIST_KINDS = frozenset({Kind.MULTI_HOT, Kind.SEQUENCE, Kind.TEXT})
+"""Kinds whose raw value is a list of strings and whose encoded value is a padded row of ids."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column of the data.
+
+    Args:
+        name: Column name in the raw data and key of the encoded tensor.
+        kind: What it holds; see `Kind`.
+        role: Whom it describes; see `Role`.
+        embedding_dim: Width of its embedding; None leaves it to the model.
+        share_with: Column whose vocabulary and embedding table this one uses. A sequence shares
+            with its `source` unless told otherwise.
+        min_count: Values seen fewer times in training map to `UNKNOWN_ID`.
+        max_vocabulary: Keep only so many of the most frequent values.
+        scaling: Of a numeric column: `standard`, `log` or `none`.
+        num_buckets: Of a numeric column: replace the value by the id of its quantile bucket. Of a
+            cross: hash the combinations into so many ids; None keeps every combination apart.
+        boundaries: Of a numeric column: fixed bucket boundaries, increasing.
+        max_length: Of a list column: values kept; a sequence keeps the latest.
+        source: Of a sequence: the event column whose past values it collects.
+        sources: Of a cross: the columns that it combines.
+        separator: Of a list column: what stands between the values in a text file.
+        positive_from: Of a label: values at or above it become 1.0, others 0.0.
+        vocabulary_size: Fitted. Number of encoded ids, padding and unknown included.
+        mean: Fitted. Of a numeric column, after `log` where asked for.
+        stddev: Fitted. Of a numeric column, after `log` where asked for.
+    """
+
+    name: str
+    kind: Kind
+    role: Role
+    embedding_dim: int | None = None
+    share_with: str | None = None
+    min_count: int = 1
+    max_vocabulary: int | None = None
+    scaling: str = "standard"
+    num_buckets: int | None = None
+    boundaries: tuple[float, ...] | None = None
+    max_length: int | None = None
+    source: str | None = None
+    sources: tuple[str, ...] = ()
+    separator: str = "|"
+    positive_from: float | None = None
+    vocabulary_size: int | None = None
+    mean: float | None = None
+    stddev: float | None = None
+
+    @property
+    def is_bucketized(self) -> bool:
+        """Whether a numeric column is encoded as a bucket id."""
+        return self.kind is Kind.NUMERIC and bool(self.num_buckets or self.boundaries)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether the encoded value is a padded row of ids."""
+        return self.kind in LIST_KINDS
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether the encoded value is one or more ids, to be embedded."""
+        return self.is_list or self.is_bucketized or self.kind in _ID_KINDS
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the encoded value is a float feature."""
+        return self.kind is Kind.NUMERIC and not self.is_bucketized
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields that differ from their defaults, as plain YAML values."""
+        values: dict[str, Any] = {"kind": self.kind.value, "role": self.role.value}
+        for field in dataclasses.fields(self)[3:]:
+            value = getattr(self, field.name)
+            if value != field.default:
+                values[field.name] = list(value) if isinstance(value, tuple) else value
+        return values
+
+    @classmethod
+    def from_dict(cls, name: str, values: Mapping[str, Any]) -> Column:
+        """Build a column from plain values; unknown keys are errors.
+
+        Raises:
+            SchemaError: A key, kind or role is unknown, or a required one is missing.
+        """
+        known = {field.name for field in dataclasses.fields(cls)} - {"name"}
+        if unknown := sorted(set(values) - known):
+            raise SchemaError(
+                f"Column `{name}` has the unknown key `{unknown[0]}`; known keys are "
+                f"{', '.join(sorted(known))}."
+            )
+        kind = _member(Kind, values, "kind", name)
+        role = _member(Role, values, "role", name)
+        rest = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in values.items()
+            if key not in ("kind", "role")
+        }
+        return cls(name=name, kind=kind, role=role, **rest)
+
+
+_ID_KINDS = frozenset({Kind.ID, Kind.CATEGORICAL, Kind.CROSS})
+
+
+class FeatureSchema:
+    """The columns of a data set with their kinds, roles, vocabularies and embeddings.
+
+    A schema is immutable. It is *fitted* once every id column knows its `vocabulary_size` and
+    every numeric column its statistics; models are built from a fitted schema
+    (`Preprocessor.fit` and the TFX Transform step make one).
+
+    Args:
+        columns: The columns; exactly one `id` column of role `user` and one of role `item`.
+        name: Name of the data set.
+
+    Raises:
+        SchemaError: The columns contradict each other.
+
+    Example:
+        >>> schema = FeatureSchema.from_dict({
+        ...     "name": "toy",
+        ...     "columns": {
+        ...         "user_id": {"kind": "id", "role": "user"},
+        ...         "item_id": {"kind": "id", "role": "item"},
+        ...         "time": {"kind": "timestamp", "role": "event_time"},
+        ...     },
+        ... })
+        >>> schema.item_id.name
+        'item_id'
+        >>> schema.is_fitted
+        False
+    """
+
+    def __init__(self, columns: Iterable[Column], name: str = "events") -> None:
+        self.name = name
+        self.columns: dict[str, Column] = {}
+        for column in columns:
+            if column.name in self.columns:
+                raise SchemaError(f"Column `{column.name}` is listed twice; keep one.")
+            self.columns[column.name] = column
+        _check(self)
+
+    def __getitem__(self, name: str) -> Column:
+        if name not in self.columns:
+            raise SchemaError(
+                f"Column `{name}` is not in schema `{self.name}`, which has "
+                f"{', '.join(self.columns)}."
+            )
+        return self.columns[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.columns
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FeatureSchema) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash((self.name, tuple(self.columns.values())))
+
+    def __repr__(self) -> str:
+        return f"FeatureSchema({self.name!r}, columns=[{', '.join(self.columns)}])"
+
+    def select(self, role: Role | None = None, kind: Kind | None = None) -> tuple[Column, ...]:
+        """Return the columns of a role, a kind, or both, in schema order."""
+        return tuple(
+            column
+            for column in self.columns.values()
+            if role in (None, column.role) and kind in (None, column.kind)
+        )
+
+    @property
+    def user_id(self) -> Column:
+        """The id column of the user."""
+        return self.select(Role.USER, Kind.ID)[0]
+
+    @property
+    def item_id(self) -> Column:
+        """The id column of the item."""
+        return self.select(Role.ITEM, Kind.ID)[0]
+
+    @property
+    def label(self) -> Column | None:
+        """The label column, if there is one."""
+        return next(iter(self.select(Role.LABEL)), None)
+
+    @property
+    def event_time(self) -> Column | None:
+        """The event time column, if there is one."""
+        return next(iter(self.select(Role.EVENT_TIME)), None)
+
+    @property
+    def sequences(self) -> tuple[Column, ...]:
+        """The columns made of a user's past values."""
+        return self.select(kind=Kind.SEQUENCE)
+
+    @property
+    def crosses(self) -> tuple[Column, ...]:
+        """The columns made by combining others."""
+        return self.select(kind=Kind.CROSS)
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        """The columns that a model may take as input: all but label and times."""
+        return tuple(c for c in self.columns.values() if c.has_ids or c.is_numeric)
+
+    @property
+    def stored(self) -> tuple[Column, ...]:
+        """The columns that stand in the raw tables: all but sequences and crosses."""
+        derived = (Kind.SEQUENCE, Kind.CROSS)
+        return tuple(c for c in self.columns.values() if c.kind not in derived)
+
+    def table_of(self, column: Column) -> Column:
+        """Return the column that owns the vocabulary and the embedding table of `column`."""
+        owner = column.share_with or column.source
+        return column if owner is None else self.table_of(self[owner])
+
+    def roles(self, column: Column) -> frozenset[Role]:
+        """Return whom a column describes: its own role, or those of all that a cross combines."""
+        return frozenset(self[name].role for name in column.sources) or frozenset({column.role})
+
+    def list_source(self, column: Column) -> Column | None:
+        """Return the list column that gives `column` its padded rows, if it has any.
+
+        That is a list column itself, or the one list that a cross combines.
+        """
+        if column.is_list:
+            return column
+        return next((self[name] for name in column.sources if self[name].is_list), None)
+
+    def mask_name(self, column: Column) -> str:
+        """Return the key of the boolean mask that goes with a column of padded rows."""
+        source = self.list_source(column)
+        assert source is not None, f"column `{column.name}` is no list"
+        return f"{source.name}_mask"
+
+    def vocabulary_size(self, column: Column) -> int:
+        """Return the number of encoded ids of `column`, padding and unknown included.
+
+        Raises:
+            SchemaError: The schema is not fitted.
+        """
+        if column.kind is Kind.CROSS:
+            if column.num_buckets:
+                return column.num_buckets + 1
+            size = 1
+            for source in column.sources:
+                size *= self.vocabulary_size(self[source])
+            return size + 1
+        owner = self.table_of(column)
+        if owner.vocabulary_size is None:
+            raise SchemaError(
+                f"Column `{owner.name}` has no vocabulary yet: fit the schema first, with "
+                "`EventLog.split` or `Preprocessor.fit`."
+            )
+        return owner.vocabulary_size
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether every vocabulary size and every list length is known."""
+        return all(
+            self.table_of(c).vocabulary_size is not None
+            and (c.max_length is not None or not c.is_list)
+            for c in self.features
+            if c.has_ids and c.kind is not Kind.CROSS
+        )
+
+    def replace(self, columns: Iterable[Column]) -> FeatureSchema:
+        """Return a copy in which the given columns take the place of their namesakes."""
+        new = {column.name: column for column in columns}
+        return FeatureSchema((new.get(c.name, c) for c in self.columns.values()), self.name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the schema as plain YAML values."""
+        return {
+            "name": self.name,
+            "columns": {name: column.to_dict() for name, column in self.columns.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> FeatureSchema:
+        """Build a schema from the values of `to_dict`.
+
+        Raises:
+            SchemaError: A key is unknown or the columns contradict each other.
+        """
+        if unknown := sorted(set(values) - {"name", "columns"}):
+            raise SchemaError(
+                f"A schema has the keys `name` and `columns`; `{unknown[0]}` is neither."
+            )
+        columns = values.get("columns") or {}
+        return cls(
+            (Column.from_dict(name, fields) for name, fields in columns.items()),
+            values.get("name", "events"),
+        )
+
+    def save(self, path: str | pathlib.Path) -> None:
+        """Write the schema as YAML."""
+        text = yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        pathlib.Path(path).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | pathlib.Path) -> FeatureSchema:
+        """Read a schema from YAML.
+
+        Raises:
+            SchemaError: The file is not a schema.
+        """
+        values = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise SchemaError(f"`{path}` is not a schema: it must be a YAML mapping.")
+        return cls.from_dict(values)
+
+
+def _member(enum_type: Any, values: Mapping[str, Any], key: str, name: str) -> Any:
+    """Return the enum member that `values[key]` names."""
+    known = ", ".join(member.value for member in enum_type)
+    if key not in values:
+        raise SchemaError(f"Column `{name}` has no `{key}`; give one of {known}.")
+    try:
+        return enum_type(values[key])
+    except ValueError as error:
+        raise SchemaError(
+            f"Column `{name}` has the unknown {key} `{values[key]}`; known are {known}."
+        ) from error
+
+
+def _check(schema: FeatureSchema) -> None:
+    """Raise a `SchemaError` if the columns contradict each other."""
+    for role in (Role.USER, Role.ITEM):
+        ids = schema.select(role, Kind.ID)
+        if len(ids) != 1:
+            raise SchemaError(
+                f"Schema `{schema.name}` needs exactly one column of kind `id` and role "
+                f"`{role.value}`; it has {len(ids)}."
+            )
+    for role in (Role.LABEL, Role.EVENT_TIME):
+        if len(named := schema.select(role)) > 1:
+            raise SchemaError(
+                f"Schema `{schema.name}` has two columns of role `{role.value}`: "
+                f"`{named[0].name}` and `{named[1].name}`; keep one."
+            )
+    for column in schema.columns.values():
+        _check_column(schema, column)
+
+
+def _check_column(schema: FeatureSchema, column: Column) -> None:
+    """Raise a `SchemaError` if a column contradicts itself or names one that is not there."""
+    for other in filter(None, (column.share_with, column.source, *column.sources)):
+        if other not in schema:
+            raise SchemaError(
+                f"Column `{column.name}` names `{other}`, which is not in schema "
+                f"`{schema.name}`; add it or correct the name."
+            )
+        if other == column.name:
+            raise SchemaError(f"Column `{column.name}` names itself; name another column.")
+    if column.kind is Kind.SEQUENCE and column.source is None:
+        raise SchemaError(f"Sequence `{column.name}` needs `source`: the column it collects.")
+    if column.kind is Kind.SEQUENCE and column.role is not Role.USER:
+        raise SchemaError(f"Sequence `{column.name}` is a user's past: give it the role `user`.")
+    if column.kind is Kind.SEQUENCE and schema.event_time is None:
+        raise SchemaError(
+            f"Sequence `{column.name}` needs a column of role `event_time`: a history without "
+            "times would leak the future."
+        )
+    if column.kind is Kind.SEQUENCE and schema[str(column.source)].role is not Role.ITEM:
+        raise SchemaError(
+            f"Sequence `{column.name}` collects `{column.source}`, which does not describe an "
+            "item: name a column of role `item` as its `source`."
+        )
+    if column.kind is Kind.CROSS:
+        _check_cross(schema, column)
+    if column.scaling not in ("standard", "log", "none"):
+        raise SchemaError(
+            f"Column `{column.name}` has the unknown scaling `{column.scaling}`; known are "
+            "standard, log, none."
+        )
+    if column.boundaries and list(column.boundaries) != sorted(set(column.boundaries)):
+        raise SchemaError(f"The `boundaries` of column `{column.name}` must increase.")
+
+
+def _check_cross(schema: FeatureSchema, column: Column) -> None:
+    """Raise a `SchemaError` if a cross cannot be computed."""
+    if len(column.sources) < 2:
+        raise SchemaError(f"Cross `{column.name}` needs two or more `sources`.")
+    sources = [schema[name] for name in column.sources]
+    for source in sources:
+        if not source.has_ids or source.kind is Kind.CROSS:
+            raise SchemaError(
+                f"Cross `{column.name}` combines ids; `{source.name}` has none: give it "
+                "`num_buckets` or leave it out."
+            )
+    if len(lists := [source.name for source in sources if source.is_list]) > 1:
+        raise SchemaError(
+            f"Cross `{column.name}` combines the lists `{lists[0]}` and `{lists[1]}`; at most "
+            "one source may be a list."
+        )

@@ -1,0 +1,331 @@
+"""Raw requests to recommendations: the one graph that answers offline and served.
+
+`Retriever.recommend`, `Cascade.recommend` and every exported SavedModel run the functions of this
+module, so an answer is the same wherever it is asked for.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import tensorflow as tf
+
+from recommenders_tf import features
+from recommenders_tf.index.exact import EXCLUDED_SCORE, exact_top_k
+from recommenders_tf.schema import FeatureSchema, Kind, Role
+from recommenders_tf.serving_tables import UNKNOWN_ROW, ServingTables
+
+DEFAULT_K = 10
+DEFAULT_RETRIEVED = 200
+
+
+class Scorer(Protocol):
+    """A model that scores pairs of user and item."""
+
+    def __call__(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Return logits `[batch, 1]`."""
+        ...
+
+    def probabilities(self, logits: tf.Tensor) -> tf.Tensor:
+        """Return what a caller reads as the score."""
+        ...
+
+
+class Input(NamedTuple):
+    """An input of a signature: its specification and what an absent one means."""
+
+    spec: tf.TensorSpec
+    default: tf.Tensor | None = None
+
+
+class ServingGraph(tf.Module):
+    """Answers raw requests with a retriever, a ranker, or both in a row.
+
+    Args:
+        tables: Users, items and histories.
+        retriever: Model with `encode_query`, `encode_candidate` and `score_candidates`.
+        ranker: Model that scores pairs; with a retriever it orders what that one found.
+        num_retrieved: Items that the retriever hands to the ranker.
+    """
+
+    def __init__(
+        self,
+        tables: ServingTables,
+        retriever: Any = None,
+        ranker: Scorer | None = None,
+        num_retrieved: int = DEFAULT_RETRIEVED,
+    ) -> None:
+        super().__init__(name="serving_graph")
+        self.tables = tables
+        self.retriever = retriever
+        self.ranker = ranker
+        self.num_retrieved = num_retrieved
+        self.context = [c for c in tables.schema.stored if c.role is Role.CONTEXT]
+        if retriever is not None:
+            rows = tf.range(tables.items.size, dtype=tf.int64)
+            vectors = retriever.encode_candidates(tables.items.gather(rows))
+            self.candidates = tf.Variable(vectors, trainable=False, name="candidates")
+            self.recommend = self._function(self._recommend, _top_k_inputs())
+            self.retrieve = self._function(self._retrieve, _top_k_inputs())
+        if ranker is not None:
+            self.rank = self._function(self._rank, _rank_inputs())
+        self.score = self._function(self._score, _pair_inputs())
+
+    @property
+    def scorer(self) -> Scorer:
+        """The model whose score a caller sees: the ranker if there is one."""
+        return self.ranker if self.ranker is not None else self.retriever
+
+    def signatures(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
+        """Return the signatures of a SavedModel by name."""
+        named = {"serving_default": self._examples(), "score": self.score}
+        named |= {"transform_features": self._transform_features()}
+        if self.retriever is not None:
+            named |= {"recommend": self.recommend}
+        if self.ranker is not None:
+            named |= {"rank": self.rank}
+            if self.retriever is not None:
+                named |= {"retrieve": self.retrieve}
+        return named
+
+    def catalogue_scores(
+        self, user_id: tf.Tensor, histories: Any, context: Mapping[str, tf.Tensor]
+    ) -> tf.Tensor:
+        """Return the retriever's score of every item for every user, float32 `[batch, rows]`."""
+        user_rows = self.tables.users.rows(user_id)
+        query = self._query(user_rows, histories.rows(user_rows), context)
+        return self.retriever.score_candidates(self.retriever.encode_query(query), self.candidates)
+
+    def _query(
+        self, user_rows: tf.Tensor, history: tf.RaggedTensor, context: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        query = self.tables.query_features(user_rows, history) | self._encode_context(context)
+        return query | features.cross(self.tables.schema, query)
+
+    def _encode_context(self, context: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        lists = {column.name for column in self.context if column.kind is Kind.MULTI_HOT}
+        raw = {
+            name: tf.RaggedTensor.from_tensor(value, padding="") if name in lists else value
+            for name, value in context.items()
+        }
+        return self.tables.encoder.encode(raw)
+
+    def _retrieve_rows(
+        self,
+        user_id: tf.Tensor,
+        history: tf.Tensor,
+        candidates: tf.Tensor,
+        k: tf.Tensor,
+        exclude_seen: tf.Tensor,
+        **context: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
+        """Return scores and item rows of the best k, both `[batch, k]`, and the query."""
+        user_rows = self.tables.users.rows(user_id)
+        batch = tf.shape(user_id)[0]
+        seen = self._history(user_rows, history)
+        query = self._query(user_rows, seen, _fill_all(context, batch))
+        scores = self.retriever.score_candidates(
+            self.retriever.encode_query(query), self.candidates
+        )
+        shape = tf.shape(scores, out_type=tf.int64)
+        asked = self.tables.items.rows(_fill(candidates, batch))
+        anything = tf.equal(tf.shape(candidates)[1], 0)
+        allowed = tf.cond(
+            anything, lambda: tf.ones(shape, tf.bool), lambda: _membership(asked, shape)
+        )
+        allowed = tf.logical_and(allowed, tf.range(shape[1]) != UNKNOWN_ROW)
+        allowed = tf.cond(
+            exclude_seen,
+            lambda: tf.logical_and(allowed, tf.logical_not(_membership(seen, shape))),
+            lambda: allowed,
+        )
+        best, rows = exact_top_k(scores, allowed, k)
+        return best, rows, query
+
+    def _history(self, user_rows: tf.Tensor, recent: tf.Tensor) -> tf.RaggedTensor:
+        """Return stored and recent item rows of each user, oldest first."""
+        stored = self.tables.histories.rows(user_rows)
+        rows = self.tables.items.rows(_fill(recent, tf.shape(user_rows)[0]))
+        recent_rows = tf.RaggedTensor.from_tensor(rows)
+        known = tf.ragged.boolean_mask(recent_rows, recent_rows != UNKNOWN_ROW)
+        return tf.concat([stored, known], axis=1)
+
+    def _answer(self, scores: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = scores > EXCLUDED_SCORE
+        ids = tf.gather(self.tables.items.ids, rows)
+        return {"item_id": tf.where(found, ids, ""), "score": scores}
+
+    def _retrieve(self, **request: tf.Tensor) -> dict[str, tf.Tensor]:
+        scores, rows, _ = self._retrieve_rows(**request)
+        return self._answer(scores, rows)
+
+    def _recommend(self, k: tf.Tensor, **request: tf.Tensor) -> dict[str, tf.Tensor]:
+        if self.ranker is None:
+            return self._retrieve(k=k, **request)
+        wanted = tf.maximum(k, self.num_retrieved)
+        retrieved, rows, query = self._retrieve_rows(k=wanted, **request)
+        scores = self._score_pairs(query, rows)
+        best, places = exact_top_k(scores, retrieved > EXCLUDED_SCORE, k)
+        return self._answer(best, tf.gather(rows, places, batch_dims=1))
+
+    def _rank(
+        self, user_id: tf.Tensor, candidates: tf.Tensor, history: tf.Tensor, **context: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        batch = tf.shape(user_id)[0]
+        user_rows = self.tables.users.rows(user_id)
+        seen = self._history(user_rows, history)
+        query = self._query(user_rows, seen, _fill_all(context, batch))
+        rows = self.tables.items.rows(_fill(candidates, batch))
+        return {"score": self._score_pairs(query, rows)}
+
+    def _score_pairs(self, query: Mapping[str, tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
+        """Return the ranker's score of each user with each of its item rows, `[batch, items]`."""
+        items = tf.shape(rows)[1]
+        pairs = {name: tf.repeat(value, items, axis=0) for name, value in query.items()}
+        pairs |= self.tables.items.gather(tf.reshape(rows, [-1]))
+        pairs |= features.cross(self.tables.schema, pairs)
+        return tf.reshape(self._scores(pairs), tf.shape(rows))
+
+    def _score(
+        self, user_id: tf.Tensor, item_id: tf.Tensor, history: tf.Tensor, **context: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        user_rows = self.tables.users.rows(user_id)
+        seen = self._history(user_rows, history)
+        pairs = self._query(user_rows, seen, _fill_all(context, tf.shape(user_id)[0]))
+        pairs |= self.tables.items.gather(self.tables.items.rows(item_id))
+        pairs |= features.cross(self.tables.schema, pairs)
+        return {"score": self._scores(pairs)}
+
+    def _scores(self, pairs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        return tf.squeeze(self.scorer.probabilities(self.scorer(pairs)), axis=-1)
+
+    def _examples(self) -> tf.types.experimental.PolymorphicFunction:
+        columns = [c for c in self.tables.schema.features if c.kind is not Kind.CROSS]
+
+        def score_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            raw = tf.io.parse_example(examples, features.parsing_spec(columns))
+            return {"score": self._scores(self.tables.encoder.encode(raw))}
+
+        return tf.function(score_examples, input_signature=[_examples_spec()], autograph=False)
+
+    def _transform_features(self) -> tf.types.experimental.PolymorphicFunction:
+        schema: FeatureSchema = self.tables.schema
+        columns = [c for c in schema.columns.values() if c.kind is not Kind.CROSS]
+
+        def transform_features(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            raw = tf.io.parse_example(examples, features.parsing_spec(columns))
+            return self.tables.encoder.encode(raw)
+
+        return tf.function(transform_features, input_signature=[_examples_spec()], autograph=False)
+
+    def _function(
+        self, function: Callable[..., dict[str, tf.Tensor]], inputs: Mapping[str, Input]
+    ) -> tf.types.experimental.PolymorphicFunction:
+        """Return a tf.function of named inputs, the schema's context columns among them."""
+        context = {}
+        for name, spec in features.raw_spec(self.context).items():
+            rank = len(spec.shape)
+            context[name] = Input(
+                tf.TensorSpec([None] * rank, spec.dtype), tf.zeros([0] * rank, spec.dtype)
+            )
+        return _with_signature(function, {**inputs, **context})
+
+
+def _strings(rank: int) -> tf.TensorSpec:
+    return tf.TensorSpec([None] * rank, tf.string)
+
+
+def _no_strings() -> tf.Tensor:
+    return tf.zeros([0, 0], tf.string)
+
+
+def _top_k_inputs() -> dict[str, Input]:
+    return {
+        "user_id": Input(_strings(1)),
+        "history": Input(_strings(2), _no_strings()),
+        "candidates": Input(_strings(2), _no_strings()),
+        "k": Input(tf.TensorSpec([], tf.int32), tf.constant(DEFAULT_K)),
+        "exclude_seen": Input(tf.TensorSpec([], tf.bool), tf.constant(True)),
+    }
+
+
+def _rank_inputs() -> dict[str, Input]:
+    return {
+        "user_id": Input(_strings(1)),
+        "candidates": Input(_strings(2)),
+        "history": Input(_strings(2), _no_strings()),
+    }
+
+
+def _pair_inputs() -> dict[str, Input]:
+    return {
+        "user_id": Input(_strings(1)),
+        "item_id": Input(_strings(1)),
+        "history": Input(_strings(2), _no_strings()),
+    }
+
+
+def _examples_spec() -> tf.TensorSpec:
+    return tf.TensorSpec([None], tf.string, "examples")
+
+
+def _with_signature(
+    function: Callable[..., dict[str, tf.Tensor]], inputs: Mapping[str, Input]
+) -> tf.types.experimental.PolymorphicFunction:
+    """Return a tf.function whose parameters, with their defaults, are `inputs`.
+
+    SavedModel records the defaults of positional parameters alone, and the context columns are
+    known only at run time, so the parameters are declared through `__signature__`.
+    """
+
+    def call(*values: tf.Tensor) -> dict[str, tf.Tensor]:
+        return function(**dict(zip(inputs, values, strict=True)))
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                name,
+                kind,
+                default=inspect.Parameter.empty if given.default is None else given.default,
+            )
+            for name, given in inputs.items()
+        ]
+    )
+    specs = [tf.TensorSpec(i.spec.shape, i.spec.dtype, name) for name, i in inputs.items()]
+    return tf.function(call, input_signature=specs, autograph=False)
+
+
+def _fill(values: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
+    """Return raw values with one row an example: one row serves all, none means missing."""
+    dtype = values.dtype
+    missing = tf.constant(float("nan"), dtype) if dtype.is_floating else tf.zeros([], dtype)
+    rows = tf.shape(values)[0]
+    shape = tf.concat([[batch], tf.shape(values)[1:]], axis=0)
+    return tf.cond(
+        tf.equal(rows, 0),
+        lambda: tf.fill(shape, missing),
+        lambda: tf.cond(tf.equal(rows, 1), lambda: tf.broadcast_to(values, shape), lambda: values),
+    )
+
+
+def _fill_all(context: Mapping[str, tf.Tensor], batch: tf.Tensor) -> dict[str, tf.Tensor]:
+    return {name: _fill(values, batch) for name, values in context.items()}
+
+
+def _membership(rows: tf.Tensor | tf.RaggedTensor, shape: tf.Tensor) -> tf.Tensor:
+    """Return which columns each row names, bool `[batch, items]`."""
+    if isinstance(rows, tf.RaggedTensor):
+        examples, items = rows.value_rowids(), rows.flat_values
+    else:
+        width = tf.shape(rows)[1]
+        examples = tf.repeat(tf.range(shape[0]), width)
+        items = tf.reshape(rows, [-1])
+    flat = tf.scatter_nd(
+        (examples * shape[1] + items)[:, tf.newaxis],
+        tf.ones_like(items, tf.int32),
+        tf.reshape(shape[0] * shape[1], [1]),
+    )
+    return tf.reshape(flat > 0, shape)
