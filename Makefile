@@ -60,7 +60,7 @@ test-latest: ## Train with the plain library on Python 3.12 and the newest Tenso
 	@python=$$(scripts/find_python 3.12) && $(UV) venv --clear --python "$$python" .venv-latest
 	@rm -rf build # a stale file of an earlier build would be packed again
 	$(UV) pip install --quiet --upgrade --python .venv-latest/bin/python . pytest
-	.venv-latest/bin/pytest --import-mode=importlib --noconftest tests/latest
+	.venv-latest/bin/pytest -o pythonpath= --noconftest tests/latest
 
 .PHONY: golden
 golden: env ## Write the snapshot of the public names anew
