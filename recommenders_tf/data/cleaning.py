@@ -8,6 +8,8 @@ from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from recommenders_tf.data.quarantine import (
     CleaningReport,
@@ -21,9 +23,9 @@ from recommenders_tf.schema import Column, FeatureSchema, Kind, Role, SchemaErro
 
 _TABLE_ROLES = {"users": Role.USER, "items": Role.ITEM}
 _MISSING = ("", "nan", "NaN")
-_ISO_DATE = r"\d{4}-\d{2}-\d{2}"
+_ISO_DATE = r"^\d{4}-\d{2}-\d{2}"
 # pandas 2 would take the first date's format for all of them; pandas 1 knows no such format.
-_ISO_FORMAT = {"format": "ISO8601"} if int(pd.__version__.split(".")[0]) > 1 else {}
+_ISO_FORMAT = "ISO8601" if int(pd.__version__.split(".")[0]) > 1 else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +36,11 @@ class CleaningLimits:
         earliest: Unix seconds; times before it are out of range.
         latest: Unix seconds; times at or after it are out of range (default: the year 2100).
         max_bad_share: Largest share of bad rows of a table that is let pass.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> data.load("synthetic", limits=data.CleaningLimits(max_bad_share=0.0))
+        EventLog('synthetic', events=50,000, users=1,000, items=500)
     """
 
     earliest: int = 1
@@ -87,10 +94,10 @@ def _checks(values: pd.Series, column: Column, limits: CleaningLimits) -> dict[R
     if column.kind is Kind.ID:
         return {
             Reason.MISSING_ID: values.isin(_MISSING),
-            Reason.NEGATIVE_ID: values.str.match(r"-\s*\d"),
+            Reason.NEGATIVE_ID: _matches(values, r"^-\s*\d"),
         }
     if column.kind is Kind.TIMESTAMP:
-        seconds = _seconds(values)
+        seconds = to_seconds(values)
         return {
             Reason.MISSING_TIME: values.isin(_MISSING),
             Reason.NOT_A_TIME: ~np.isfinite(seconds),
@@ -98,7 +105,9 @@ def _checks(values: pd.Series, column: Column, limits: CleaningLimits) -> dict[R
         }
     if column.kind in (Kind.NUMERIC, Kind.LABEL):
         may_miss = column.kind is Kind.NUMERIC
-        return {Reason.NOT_A_NUMBER: ~np.isfinite(_numbers(values)) & ~(may_miss & (values == ""))}
+        return {
+            Reason.NOT_A_NUMBER: ~np.isfinite(to_numbers(values)) & ~(may_miss & (values == ""))
+        }
     return {}
 
 
@@ -117,10 +126,10 @@ def to_typed(frame: pd.DataFrame, columns: Collection[Column]) -> pd.DataFrame:
 
 def _typed(values: pd.Series, column: Column) -> pd.Series:
     if column.kind is Kind.TIMESTAMP:
-        return np.floor(_seconds(values)).astype("int64")
+        return np.floor(to_seconds(values)).astype("int64")
     if column.kind in (Kind.NUMERIC, Kind.LABEL):
-        return _numbers(values)
-    if column.kind is Kind.MULTI_HOT and not _is_list(values):
+        return to_numbers(values)
+    if column.kind is Kind.MULTI_HOT and not is_list(values):
         # One list a distinct text: a genre column has hundreds of them, an event log millions.
         codes, texts = pd.factorize(values)
         lists = np.empty(len(texts), dtype=object)
@@ -267,6 +276,12 @@ def _check_columns(table: str, frame: pd.DataFrame, columns: Collection[Column])
             f"Table `{table}` lacks the column `{missing[0]}` of the schema; it has "
             f"{', '.join(map(str, frame.columns))}. Add it, or take it out of the schema."
         )
+    for column in columns:
+        if is_list(frame[column.name]) and column.kind is not Kind.MULTI_HOT:
+            raise SchemaError(
+                f"Column `{column.name}` of table `{table}` holds lists, but its kind is "
+                f"`{column.kind.value}`; make it `multi_hot`, or store single values."
+            )
 
 
 def _unknown_columns(
@@ -280,20 +295,32 @@ def _unknown_columns(
     return {table: names for table, names in unknown.items() if names}
 
 
-def _numbers(values: pd.Series) -> pd.Series:
-    return pd.to_numeric(values, errors="coerce").astype("float64")
+def to_numbers(values: pd.Series) -> pd.Series:
+    """Return text as float64; NaN for what is no number."""
+    text = pa.array(values, pa.large_string(), from_pandas=True)
+    try:  # several times as fast, but all or nothing
+        numbers = pc.cast(pc.if_else(pc.equal(text, ""), None, text), pa.float64())
+        return pd.Series(numbers.to_numpy(zero_copy_only=False), index=values.index)
+    except pa.ArrowInvalid:
+        return pd.to_numeric(values, errors="coerce").astype("float64")
 
 
-def _seconds(values: pd.Series) -> pd.Series:
+def to_seconds(values: pd.Series) -> pd.Series:
     """Return Unix seconds of times given as such, or as ISO 8601 text (UTC unless it says)."""
-    seconds = _numbers(values)
-    is_date = seconds.isna() & values.str.match(_ISO_DATE)
+    seconds = to_numbers(values)
+    is_date = seconds.isna() & _matches(values, _ISO_DATE)
     if is_date.any():
-        dates = pd.to_datetime(values[is_date], errors="coerce", utc=True, **_ISO_FORMAT)
-        since_1970 = dates - pd.Timestamp(0, tz="UTC")
-        seconds[is_date] = since_1970.dt.total_seconds()
+        dates = pd.to_datetime(values[is_date], errors="coerce", utc=True, format=_ISO_FORMAT)
+        seconds[is_date] = (dates - pd.Timestamp(0, tz="UTC")).dt.totalseconds()
     return seconds
 
 
-def _is_list(values: pd.Series) -> bool:
+def _matches(values: pd.Series, pattern: str) -> pd.Series:
+    text = pa.array(values, pa.large_string(), from_pandas=True)
+    found = pc.match_substring_regex(text, pattern)
+    return pd.Series(found.to_numpy(zero_copy_only=False), index=values.index)
+
+
+def is_list(values: pd.Series) -> bool:
+    """Return whether the values are lists of text, not text."""
     return len(values) > 0 and not isinstance(values.iloc[0], str)

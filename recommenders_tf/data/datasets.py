@@ -98,7 +98,12 @@ _DATASETS = {
 
 
 def names() -> tuple[str, ...]:
-    """Return the names that `load` knows."""
+    """Return the names that `load` knows.
+
+    Example:
+        >>> names()
+        ('movielens-100k', 'movielens-1m', 'movielens-latest-small', 'synthetic')
+    """
     return (*_DATASETS, SYNTHETIC)
 
 
@@ -108,6 +113,10 @@ def describe(data_dir: str | pathlib.Path | None = None) -> list[dict[str, str |
     Returns:
         Records with `name`, `events`, `users`, `items`, `licence` and `found`: the folder on this
         machine, or None.
+
+    Example:
+        >>> describe()[0]["events"]
+        100000
     """
     fields = ("name", "events", "users", "items", "licence")
     records: list[dict[str, str | int | None]] = []
@@ -115,7 +124,9 @@ def describe(data_dir: str | pathlib.Path | None = None) -> list[dict[str, str |
         found = dataset.find(data_dir)
         facts = {field: getattr(dataset, field) for field in fields}
         records.append({**facts, "found": str(found) if found else None})
-    return records
+    log = synthetic()
+    made_up = {"events": len(log), "users": len(log.users), "items": len(log.items)}
+    return [*records, {"name": SYNTHETIC, **made_up, "licence": "made up", "found": "always"}]
 
 
 def spec(name: str, data_dir: str | pathlib.Path | None = None) -> DatasetSpec:
@@ -131,6 +142,10 @@ def spec(name: str, data_dir: str | pathlib.Path | None = None) -> DatasetSpec:
     Raises:
         ValueError: The name is unknown.
         DatasetNotFoundError: It is not on this machine and cannot be fetched.
+
+    Example:
+        >>> spec("synthetic").schema.item_id.name
+        'item_id'
     """
     if name == SYNTHETIC:
         folder = write_files(synthetic(), cache_dir() / SYNTHETIC)

@@ -21,7 +21,12 @@ _CHUNK = 1 << 16
 
 
 class DatasetNotFoundError(FileNotFoundError):
-    """A data set is neither on this machine nor can it be fetched; the message says what to do."""
+    """A data set is neither on this machine nor can it be fetched; the message says what to do.
+
+    Example:
+        >>> issubclass(DatasetNotFoundError, FileNotFoundError)
+        True
+    """
 
 
 @dataclasses.dataclass(frozen=True)

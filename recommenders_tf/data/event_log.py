@@ -31,7 +31,7 @@ class EventLog:
 
     Example:
         >>> from recommenders_tf.data import synthetic
-        >>> log = synthetic(num_users=20, num_items=30, num_events=400, seed=1)
+        >>> log = synthetic(num_users=20, num_items=50, num_events=400, seed=1)
         >>> train, test = log.split()
         >>> len(train), len(test)
         (380, 20)

@@ -56,7 +56,7 @@ def load_files(
     if not isinstance(schema, FeatureSchema):
         schema = FeatureSchema.load(schema)
     given = {"events": events, "users": users, "items": items}
-    rows = {table: _read(value) for table, value in given.items() if value is not None}
+    rows = {table: read_rows(value) for table, value in given.items() if value is not None}
     return _load(rows, schema, limits, quarantine)
 
 
@@ -66,7 +66,13 @@ def load_spec(
     limits: CleaningLimits | None = None,
     quarantine: str | pathlib.Path | None = None,
 ) -> EventLog:
-    """Read the files of a `DatasetSpec`; see `load_files`."""
+    """Read the files of a `DatasetSpec`; see `load_files`.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> load_spec(data.spec("synthetic"))
+        EventLog('synthetic', events=50,000, users=1,000, items=500)
+    """
     rows = {table: source.read() for table, source in spec.tables.items()}
     return _load(rows, spec.schema, limits, quarantine)
 
@@ -78,6 +84,13 @@ def write_files(log: EventLog, folder: str | pathlib.Path) -> pathlib.Path:
 
     Returns:
         The folder.
+
+    Example:
+        >>> import tempfile
+        >>> from recommenders_tf import data
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     sorted(path.name for path in write_files(data.synthetic(), folder).iterdir())
+        ['events.csv', 'items.csv', 'schema.yaml', 'users.csv']
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +114,8 @@ def _load(
     return EventLog(**tables, schema=schema, report=report)
 
 
-def _read(table: Table) -> RawRows:
+def read_rows(table: Table) -> RawRows:
+    """Return the raw rows of a file, a source or a frame."""
     if isinstance(table, pd.DataFrame):
         return RawRows(text_frame(pa.Table.from_pandas(table, preserve_index=False)))
     return (table if isinstance(table, TableSource) else TableSource.of(table)).read()

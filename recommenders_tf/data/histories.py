@@ -114,7 +114,7 @@ def check_point_in_time(
             of the event and the time of the entry.
 
     Example:
-        >>> check_point_in_time(["ann", "bob"], [10, 20], history_times=[8, 9, 19], splits=[0, 2, 3])
+        >>> check_point_in_time(["ann", "bob"], [10, 20], [8, 9, 19], splits=[0, 2, 3])
     """
     times, history_times = np.asarray(times), np.asarray(history_times)
     event = np.repeat(np.arange(len(times)), np.diff(np.asarray(splits)))

@@ -11,18 +11,21 @@ import pandas as pd
 from recommenders_tf.data.movielens_times import fill_times
 from recommenders_tf.data.sources import TableSource
 
+# fmt: off
 # The flags at the end of each line of u.item, in the order of u.genre.
-_GENRES = (
-    "unknown,Action,Adventure,Animation,Children's,Comedy,Crime,Documentary,Drama,Fantasy,"
-    "Film-Noir,Horror,Musical,Mystery,Romance,Sci-Fi,Thriller,War,Western"
-).split(",")
+_GENRES = [
+    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary",
+    "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi",
+    "Thriller", "War", "Western",
+]
 # The codes 0 to 20 of users.dat, named as its README names them.
-_OCCUPATIONS = (
-    "other,academic/educator,artist,clerical/admin,college/grad student,customer service,"
-    "doctor/health care,executive/managerial,farmer,homemaker,K-12 student,lawyer,programmer,"
-    "retired,sales/marketing,scientist,self-employed,technician/engineer,tradesman/craftsman,"
-    "unemployed,writer"
-).split(",")
+_OCCUPATIONS = [
+    "other", "academic/educator", "artist", "clerical/admin", "college/grad student",
+    "customer service", "doctor/health care", "executive/managerial", "farmer", "homemaker",
+    "K-12 student", "lawyer", "programmer", "retired", "sales/marketing", "scientist",
+    "self-employed", "technician/engineer", "tradesman/craftsman", "unemployed", "writer",
+]
+# fmt: on
 _EVENT = ("user_id", "movie_id", "rating", "timestamp")
 
 Sources = tuple[TableSource, TableSource | None, TableSource | None]

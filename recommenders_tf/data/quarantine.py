@@ -12,7 +12,18 @@ import pandas as pd
 
 
 class BadDataError(ValueError):
-    """Too large a share of a table's rows is bad; the message counts them by reason."""
+    """Too large a share of a table's rows is bad; the message counts them by reason.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> log = data.synthetic(num_users=10, num_items=10, num_events=50)
+        >>> events = log.events.assign(user_id="")
+        >>> try:
+        ...     data.load_files(events, log.users, log.items, schema=log.schema)
+        ... except data.BadDataError as error:
+        ...     print(str(error)[:49])
+        50 of 50 rows of `events` are bad (missing id: 50
+    """
 
 
 class Reason(str, enum.Enum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import gzip
@@ -59,6 +60,12 @@ class TableSource:
 
     Raises:
         ValueError: The format is neither `csv` nor `parquet`.
+
+    Example:
+        >>> source = TableSource(pathlib.Path("ratings.dat"), delimiter="::", columns=("u", "i"))
+        >>> rows = source.parse_lines(["1::10", "2::20", "3;30"])
+        >>> rows.frame["i"].tolist(), rows.unparsed
+        (['10', '20'], ('3;30',))
     """
 
     path: pathlib.Path
@@ -77,21 +84,23 @@ class TableSource:
 
     @classmethod
     def of(cls, path: str | pathlib.Path) -> TableSource:
-        """Return the source for a file, its format told by the ending: csv, tsv or parquet.
+        """Return the source for a file, told by its ending and, of text, by its header.
 
         Raises:
-            ValueError: The ending is another one.
+            ValueError: The ending is neither csv, tsv nor parquet.
         """
         path = pathlib.Path(path)
         ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]
         if ending in ("parquet", "pq"):
             return cls(path, format="parquet")
-        if ending in ("csv", "tsv"):
-            return cls(path, delimiter="\t" if ending == "tsv" else ",")
-        raise ValueError(
-            f"`{path}` ends in neither .csv, .tsv nor .parquet: say how to read it with "
-            "`TableSource(path, delimiter=..., columns=...)`."
-        )
+        if ending not in ("csv", "tsv"):
+            raise ValueError(
+                f"`{path}` ends in neither .csv, .tsv nor .parquet: say how to read it with "
+                "`TableSource(path, delimiter=..., columns=...)`."
+            )
+        with _open(path) as file:
+            header = file.readline().decode("utf-8", "replace")
+        return cls(path, delimiter=max(",\t;|", key=header.count))
 
     @property
     def header_lines(self) -> int:
@@ -218,6 +227,11 @@ class DatasetSpec:
         users: One row a user; None where the events say all there is.
         items: One row an item; None where the events say all there is.
         schema: What the columns mean.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> list(data.spec("synthetic").tables)
+        ['events', 'users', 'items']
     """
 
     name: str
@@ -237,31 +251,32 @@ def text_frame(table: pa.Table) -> pd.DataFrame:
     """Return an Arrow table as a frame of text: times as Unix seconds, missing values as ""."""
     return pd.DataFrame(
         {
-            name: _as_text(column.combine_chunks())
+            name: _as_text(pa.concat_arrays([pa.array([], column.type), *column.chunks]))
             for name, column in zip(table.column_names, table.columns, strict=True)
         }
     )
 
 
-def _as_text(column: pa.Array | pa.ChunkedArray) -> pd.Series:
+def _as_text(column: pa.Array) -> pd.Series:
     """Return one Arrow column as text, or as lists of text."""
-    if isinstance(column, pa.ChunkedArray):  # a column of no rows
-        column = pa.concat_arrays([pa.array([], column.type), *column.chunks])
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return _as_text(column.dictionary_decode())
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         lists = pc.cast(column, pa.list_(pa.string())).to_pandas()
         return lists.map(lambda values: [] if values is None else list(values))
-    if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
-        column = pc.cast(pc.cast(column, pa.timestamp("s"), safe=False), pa.int64())
-    elif pa.types.is_boolean(column.type):
+    if pa.types.is_nested(kind):  # no column of a schema; it is only reported as unknown
+        return column.to_pandas().astype(str)
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        column = pc.cast(
+            pc.cast(column, pa.timestamp("s", getattr(kind, "tz", None)), safe=False), pa.int64()
+        )
+    elif pa.types.is_boolean(kind):
         column = pc.cast(column, pa.int8())
-    elif pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-        try:  # ids with gaps are stored as floats; 12.0 is the id 12
+    elif pa.types.is_floating(kind):
+        column = pc.if_else(pc.is_nan(column), pa.scalar(None, kind), column)
+        with contextlib.suppress(pa.ArrowInvalid):  # ids with gaps are stored as floats: 12.0
             column = pc.cast(column, pa.int64())
-        except pa.ArrowInvalid:
-            pass
     text = pc.fill_null(pc.cast(column, pa.string()), "")
     return pc.utf8_trim_whitespace(text).to_pandas()
 

@@ -118,9 +118,8 @@ def _meetings(
             chosen = np.flatnonzero(tasteful & (liked == index))
             p = weights[index] / weights[index].sum()
             what[chosen] = random.choice(len(cluster), len(chosen), p=p)
-        user, item, moment = (
-            np.concatenate(pair) for pair in ((user, who), (item, what), (moment, when))
-        )
+        user, item = np.concatenate([user, who]), np.concatenate([item, what])
+        moment = np.concatenate([moment, when])
         _, first = np.unique(user * len(cluster) + item, return_index=True)
         first.sort()
         user, item, moment = user[first], item[first], moment[first]
