@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable
 
 import pandas as pd
 
-from recommenders_tf.data.cleaning import is_list, to_numbers, to_seconds
 from recommenders_tf.data.files import Table, read_rows
 from recommenders_tf.data.sources import TableSource
+from recommenders_tf.data.values import is_list, to_numbers, to_seconds
 from recommenders_tf.schema import Column, FeatureSchema, Kind, Role, SchemaError
 
 _SAMPLE = 200_000

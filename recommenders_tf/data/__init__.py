@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from recommenders_tf.data.cleaning import CleaningLimits
 from recommenders_tf.data.datasets import describe, load, names, spec
 from recommenders_tf.data.download import DatasetNotFoundError
 from recommenders_tf.data.event_log import EventLog
@@ -16,6 +15,7 @@ from recommenders_tf.data.histories import LeakError, check_point_in_time, histo
 from recommenders_tf.data.quarantine import BadDataError
 from recommenders_tf.data.sources import DatasetSpec, TableSource
 from recommenders_tf.data.synthetic import synthetic
+from recommenders_tf.data.values import CleaningLimits
 
 if TYPE_CHECKING:
     from recommenders_tf.data.encoded_log import EncodedLog, encode

@@ -7,7 +7,6 @@ import pathlib
 from collections.abc import Callable
 
 from recommenders_tf.data import movielens
-from recommenders_tf.data.cleaning import CleaningLimits
 from recommenders_tf.data.download import (
     DATA_VARIABLE,
     Archive,
@@ -20,6 +19,7 @@ from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.data.files import load_spec, write_files
 from recommenders_tf.data.sources import DatasetSpec, TableSource
 from recommenders_tf.data.synthetic import synthetic
+from recommenders_tf.data.values import CleaningLimits
 from recommenders_tf.schema import FeatureSchema
 
 _SCHEMAS = pathlib.Path(__file__).with_name("schemas")

@@ -7,10 +7,12 @@ import pathlib
 import pandas as pd
 import pyarrow as pa
 
-from recommenders_tf.data.cleaning import CleaningLimits, clean
+from recommenders_tf.data.arrow_text import text_frame
+from recommenders_tf.data.cleaning import clean
 from recommenders_tf.data.download import cache_dir
 from recommenders_tf.data.event_log import EventLog
-from recommenders_tf.data.sources import DatasetSpec, RawRows, TableSource, text_frame
+from recommenders_tf.data.sources import DatasetSpec, RawRows, TableSource
+from recommenders_tf.data.values import CleaningLimits
 from recommenders_tf.schema import Column, FeatureSchema, Kind
 
 Table = str | pathlib.Path | TableSource | pd.DataFrame

@@ -106,18 +106,41 @@ class CleaningReport:
             BadDataError: A table has a larger share.
         """
         for table, reasons in self.counts().items():
-            bad = sum(reasons.values())
-            if bad <= max_bad_share * self.rows_in[table]:
-                continue
             rows = self.quarantine[self.quarantine["table"] == table]
             example = rows[rows["reason"] == next(iter(reasons))]["row"].iloc[0]
-            counts = ", ".join(f"{reason}: {n:,}" for reason, n in reasons.items())
-            where = f"see {self.path}, then " if self.path else ""
-            raise BadDataError(
-                f"{bad:,} of {self.rows_in[table]:,} rows of `{table}` are bad ({counts}; for "
-                f"example {example}), more than the {max_bad_share:.1%} allowed; {where}mend the "
-                "file or the schema, or raise `max_bad_share`."
-            )
+            check_share(table, self.rows_in[table], reasons, max_bad_share, example, self.path)
+
+
+def check_share(
+    table: str,
+    rows: int,
+    bad: Mapping[str, int],
+    max_bad_share: float,
+    example: str,
+    path: str | pathlib.Path | None = None,
+) -> None:
+    """Stop if too large a share of a table is bad.
+
+    Args:
+        table: Name of the table.
+        rows: Number of its rows.
+        bad: Number of its bad rows by reason.
+        max_bad_share: Largest share of bad rows that is let pass, 0 to 1.
+        example: One bad row.
+        path: Where the bad rows are written.
+
+    Raises:
+        BadDataError: The share is larger.
+    """
+    total = sum(bad.values())
+    if total > max_bad_share * rows:
+        counts = ", ".join(f"{reason}: {n:,}" for reason, n in bad.items())
+        where = f"see {path}, then " if path else ""
+        raise BadDataError(
+            f"{total:,} of {rows:,} rows of `{table}` are bad ({counts}; for example {example}), "
+            f"more than the {max_bad_share:.1%} allowed; {where}mend the file or the schema, or "
+            "raise `max_bad_share`."
+        )
 
 
 def quarantined(table: str, frame: pd.DataFrame, reasons: pd.Series) -> pd.DataFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
 import gzip
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from recommenders_tf.data.arrow_text import text_frame
 from recommenders_tf.schema import FeatureSchema, SchemaError
 
 Tidy = Callable[[pd.DataFrame], pd.DataFrame]
@@ -245,40 +245,6 @@ class DatasetSpec:
         """The sources that are given, by table name: `events`, `users`, `items`."""
         sources = {"events": self.events, "users": self.users, "items": self.items}
         return {name: source for name, source in sources.items() if source is not None}
-
-
-def text_frame(table: pa.Table) -> pd.DataFrame:
-    """Return an Arrow table as a frame of text: times as Unix seconds, missing values as ""."""
-    return pd.DataFrame(
-        {
-            name: _as_text(pa.concat_arrays([pa.array([], column.type), *column.chunks]))
-            for name, column in zip(table.column_names, table.columns, strict=True)
-        }
-    )
-
-
-def _as_text(column: pa.Array) -> pd.Series:
-    """Return one Arrow column as text, or as lists of text."""
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        return _as_text(column.dictionary_decode())
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        lists = pc.cast(column, pa.list_(pa.string())).to_pandas()
-        return lists.map(lambda values: [] if values is None else list(values))
-    if pa.types.is_nested(kind):  # no column of a schema; it is only reported as unknown
-        return column.to_pandas().astype(str)
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
-        column = pc.cast(
-            pc.cast(column, pa.timestamp("s", getattr(kind, "tz", None)), safe=False), pa.int64()
-        )
-    elif pa.types.is_boolean(kind):
-        column = pc.cast(column, pa.int8())
-    elif pa.types.is_floating(kind):
-        column = pc.if_else(pc.is_nan(column), pa.scalar(None, kind), column)
-        with contextlib.suppress(pa.ArrowInvalid):  # ids with gaps are stored as floats: 12.0
-            column = pc.cast(column, pa.int64())
-    text = pc.fill_null(pc.cast(column, pa.string()), "")
-    return pc.utf8_trim_whitespace(text).to_pandas()
 
 
 def _open(path: pathlib.Path) -> gzip.GzipFile:

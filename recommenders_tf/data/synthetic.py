@@ -129,7 +129,7 @@ def _meetings(
 
 def _taste(early: Floats, late: Floats, user: Ints, moment: Floats) -> Floats:
     """Return each user's mixture of clusters at a moment: [events, clusters]."""
-    return early[user] * (1 - moment[:, None]) + late[user] * moment[:, None]
+    return early[user] + (late[user] - early[user]) * moment[:, None]
 
 
 def _draw(random: np.random.Generator, shares: Floats) -> Ints:
