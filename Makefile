@@ -38,7 +38,7 @@ lock: ## Write requirements.lock for setup.py, keeping the versions that are in 
 		--custom-compile-command "make lock" --output-file requirements.lock
 
 .PHONY: test
-test: lint types ## Lint, type checks, import contracts and the tests with coverage
+test: lint types docs ## Style, types, import contracts, documentation, and the tests with coverage
 	pytest --cov
 
 .PHONY: lint

@@ -45,9 +45,11 @@ def test_the_saved_model_answers_what_the_index_answers(trained, tmp_path):
     users = test.events["user_id"].unique()[:20].tolist()
     offline = model.recommend(users, k=K)
     exported = model.export(tmp_path / "1")
-    served = tf.saved_model.load(str(exported)).signatures["recommend"](
-        user_id=tf.constant(users), k=tf.constant(K)
-    )
+    recommend = tf.saved_model.load(str(exported)).signatures["recommend"]
+    specs = recommend.structured_input_signature[1]
+    absent = {name: tf.zeros([0] * len(s.shape), s.dtype) for name, s in specs.items()}
+    asked = {"user_id": tf.constant(users), "k": tf.constant(K), "exclude_seen": tf.constant(True)}
+    served = recommend(**{**absent, **asked})
     items = np.char.decode(served["item_id"].numpy().astype(bytes), "utf-8")
     assert items.ravel().tolist() == offline["item_id"].tolist()
     np.testing.assert_allclose(served["score"].numpy().ravel(), offline["score"], atol=1e-5)
