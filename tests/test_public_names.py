@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import ast
+import doctest
+import functools
 import importlib
 import inspect
 import json
@@ -14,6 +16,8 @@ import re
 import types
 from collections.abc import Iterator
 from typing import Any
+
+import pytest
 
 from recommenders_tf import registry
 
@@ -111,6 +115,42 @@ def test_every_export_has_an_example_that_runs():
     assert not without, "Add an `Example:` with `>>>` lines, which pytest runs, to " + ", ".join(
         without
     )
+
+
+def made_by_its_example(cls: type, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Run the example in the docstring of a class; return the instances it makes."""
+    made: list[Any] = []
+    construct = cls.__init__
+
+    @functools.wraps(construct)
+    def record(self: Any, *args: Any, **kwargs: Any) -> None:
+        construct(self, *args, **kwargs)
+        made.append(self)
+
+    monkeypatch.setattr(cls, "__init__", record)
+    namespace = dict(vars(importlib.import_module(cls.__module__)))
+    example = doctest.DocTestParser().get_doctest(cls.__doc__, namespace, cls.__name__, None, 0)
+    doctest.DocTestRunner(verbose=False).run(example, out=lambda text: None)
+    monkeypatch.undo()
+    return [instance for instance in made if type(instance) is cls]
+
+
+def test_every_export_with_a_config_makes_its_like_from_it(monkeypatch):
+    from recommenders_tf.models.base import Recommender  # the contract tests do this for models
+
+    classes = [
+        value
+        for value in exports().values()
+        if hasattr(value, "get_config") and not issubclass(value, Recommender)
+    ]
+    assert classes
+    for cls in classes:
+        instances = made_by_its_example(cls, monkeypatch)
+        assert instances, f"the example of {cls.__name__} makes none"
+        for instance in instances:
+            config = instance.get_config()
+            again = cls.from_config(json.loads(json.dumps(config)))
+            assert json.dumps(again.get_config()) == json.dumps(config), cls.__name__
 
 
 def constructors() -> Iterator[tuple[str, int]]:
