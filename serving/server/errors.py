@@ -1,0 +1,43 @@
+"""The one exception of the server: a canonical status code and the text that the client gets."""
+
+import grpc
+import tensorflow as tf
+
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+class StatusError(Exception):
+    """A failure with the status that a client sees.
+
+    Args:
+        code: the canonical status code.
+        message: the text, as TF Serving words it where TF Serving has the case.
+
+    Example:
+        >>> print(StatusError(grpc.StatusCode.NOT_FOUND, "no such model"))
+        NOT_FOUND: no such model
+    """
+
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.code.name}: {self.message}"
+
+
+def invalid_argument(message: str) -> StatusError:
+    """The status of a malformed request."""
+    return StatusError(grpc.StatusCode.INVALID_ARGUMENT, message)
+
+
+def from_exception(error: Exception) -> StatusError:
+    """The status of any exception raised while a model is loaded or run."""
+    if isinstance(error, StatusError):
+        return error
+    if isinstance(error, tf.errors.OpError):
+        return StatusError(_CODES[error.error_code], error.message)
+    if isinstance(error, OSError):
+        return StatusError(grpc.StatusCode.NOT_FOUND, str(error))
+    return StatusError(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")
