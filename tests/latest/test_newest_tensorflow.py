@@ -6,6 +6,7 @@ where nothing but the library is installed; `make test` runs it in the pinned en
 
 from __future__ import annotations
 
+import pathlib
 import subprocess
 import sys
 
@@ -63,6 +64,13 @@ def test_the_model_file_round_trips(trained, tmp_path):
     np.testing.assert_allclose(
         loaded.recommend(users, k=K)["score"], model.recommend(users, k=K)["score"], atol=1e-6
     )
+
+
+def test_the_package_carries_the_schemas_of_its_datasets():
+    folder = pathlib.Path(rtf.data.__file__).with_name("schemas")
+    schemas = {path.stem: rtf.FeatureSchema.load(path) for path in folder.glob("*.yaml")}
+    assert set(rtf.data.names()) - {"synthetic"} <= set(schemas)
+    assert all(schema.user_id and schema.item_id for schema in schemas.values())
 
 
 def test_the_library_loads_neither_pipeline_nor_server(tmp_path):
