@@ -87,8 +87,7 @@ def infer_schema(
                 f"`{argument}` names the column `{column}`, but the events have "
                 f"{', '.join(frame.columns)}; name one of these."
             )
-    user = user_id or _find_id(frame, Role.USER, taken=[item_id])
-    item = item_id or _find_id(frame, Role.ITEM, taken=[user])
+    user, item = find_ids(frame.columns, user_id, item_id)
     free = [c for c in frame.columns if c not in {user, item, *given.values()}]
     timed = (c for c in _times_first(free) if _is_time(frame[c], c))
     event_time = event_time or next(timed, None)
@@ -105,7 +104,8 @@ def infer_schema(
     for column in [c for c in free if c not in known and c != label]:
         keys = {role: key for role, (key, table) in ids.items() if table is None}
         role = _role(frame, column, keys)
-        columns[role].append(_feature(frame[column], column, role))
+        rows = frame.drop_duplicates(keys[role]) if role in keys else frame
+        columns[role].append(_feature(rows[column], column, role))
     if event_time:
         history = "history" if "history" not in frame else f"{item}_history"
         sequence = Column(
@@ -119,13 +119,36 @@ def infer_schema(
     return FeatureSchema((c for role in order for c in columns[role]), name or _name(events))
 
 
-def find_id(names: Collection[str], role: Role) -> str | None:
-    """Return the column whose name is that of a user or item id, if there is one.
+def find_ids(
+    names: Collection[str], user_id: str | None = None, item_id: str | None = None
+) -> tuple[str, str]:
+    """Return the columns whose names are those of the user id and the item id.
 
     Args:
         names: Names of columns.
-        role: `user` or `item`.
+        user_id: The user id, if it is known.
+        item_id: The item id, if it is known.
+
+    Raises:
+        SchemaError: One of them cannot be told from the names.
     """
+    user = user_id or _named_id(names, Role.USER)
+    item = item_id or _named_id(names, Role.ITEM)
+    return user or _other_id(names, item, Role.USER), item or _other_id(names, user, Role.ITEM)
+
+
+def is_time_name(name: str) -> bool:
+    """Return whether a column of this name is likely to hold times."""
+    return _TIME_NAME.search(_snake_case(name)) is not None
+
+
+def is_label_name(name: str) -> bool:
+    """Return whether a column of this name is likely to hold what came of the event."""
+    return _LABEL_NAME.search(_snake_case(name)) is not None
+
+
+def _named_id(names: Collection[str], role: Role) -> str | None:
+    """Return the column that is named like the id of a role, if there is one."""
     plain = {_snake_case(name): name for name in reversed([*names])}
     for noun in _NOUNS[role].split():
         pattern = re.compile(_ID_NAME.format(noun=noun))
@@ -135,16 +158,14 @@ def find_id(names: Collection[str], role: Role) -> str | None:
     return None
 
 
-def _find_id(frame: pd.DataFrame, role: Role, taken: Collection[str | None]) -> str:
-    names = [name for name in frame.columns if name not in taken]
-    if found := find_id(names, role):
-        return found
-    others = [name for name in names if _snake_case(name).endswith("id")]
+def _other_id(names: Collection[str], taken: str | None, role: Role) -> str:
+    """Return the only other column that is called an id."""
+    others = [name for name in names if _snake_case(name).endswith("id") and name != taken]
     if len(others) == 1:
         return others[0]
     raise SchemaError(
         f"It cannot be told which column is the {role.value} id; the columns are "
-        f"{', '.join(frame.columns)}. Name it: `{role.value}_id=...` (--{role.value}-id)."
+        f"{', '.join(names)}. Name it: `{role.value}_id=...` (--{role.value}-id)."
     )
 
 
@@ -193,7 +214,8 @@ def _feature(values: pd.Series, name: str, role: Role) -> Column:
 def _is_code(values: pd.Series, name: str) -> bool:
     """Return whether numbers are names of things: few whole ones, or called id or code."""
     named = re.search(r"(^|_)(id|code|zip|category)", _snake_case(name)) is not None
-    return bool((values % 1 == 0).all()) and (named or values.nunique() <= _MOST_CATEGORIES)
+    few = values.nunique() <= min(_MOST_CATEGORIES, len(values) / 2)
+    return bool((values % 1 == 0).all()) and (named or few)
 
 
 def _is_time(values: pd.Series, name: str) -> bool:
@@ -202,17 +224,17 @@ def _is_time(values: pd.Series, name: str) -> bool:
         return False
     found = to_seconds(values)
     in_range = found.between(_YEAR_1990, _YEAR_2100).mean() > 0.5
-    if _TIME_NAME.search(_snake_case(name)):
+    if is_time_name(name):
         return bool(in_range)
     return bool(in_range and found.nunique() > _MOST_CATEGORIES and (found.dropna() % 1 == 0).all())
 
 
 def _times_first(names: Iterable[str]) -> list[str]:
-    return sorted(names, key=lambda name: _TIME_NAME.search(_snake_case(name)) is None)
+    return sorted(names, key=lambda name: not is_time_name(name))
 
 
 def _is_label(values: pd.Series, name: str) -> bool:
-    if is_list(values) or not _LABEL_NAME.search(_snake_case(name)):
+    if is_list(values) or not is_label_name(name):
         return False
     return bool(to_numbers(values).notna().mean() > 0.5)
 

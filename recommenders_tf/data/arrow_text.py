@@ -10,13 +10,30 @@ import pyarrow.compute as pc
 
 
 def text_frame(table: pa.Table) -> pd.DataFrame:
-    """Return an Arrow table as a frame of text: times as Unix seconds, missing values as ""."""
+    """Return an Arrow table as a frame of text: times as Unix seconds, missing values as "".
+
+    A column in which pandas stored its index is left out.
+    """
     return pd.DataFrame(
         {
             name: _as_text(pa.concat_arrays([pa.array([], column.type), *column.chunks]))
             for name, column in zip(table.column_names, table.columns, strict=True)
+            if not name.startswith("__index_level_")
         }
     )
+
+
+def frame_as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame of any values as a frame of text; see `text_frame`."""
+    return text_frame(pa.table({str(name): _arrow(frame[name]) for name in frame.columns}))
+
+
+def _arrow(values: pd.Series) -> pa.Array:
+    """Return a column of a frame as an Arrow array, one of mixed types as text."""
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array(values.astype(str), pa.string(), mask=values.isna().to_numpy())
 
 
 def _as_text(column: pa.Array) -> pd.Series:

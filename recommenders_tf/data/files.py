@@ -5,9 +5,8 @@ from __future__ import annotations
 import pathlib
 
 import pandas as pd
-import pyarrow as pa
 
-from recommenders_tf.data.arrow_text import text_frame
+from recommenders_tf.data.arrow_text import frame_as_text
 from recommenders_tf.data.cleaning import clean
 from recommenders_tf.data.download import cache_dir
 from recommenders_tf.data.event_log import EventLog
@@ -101,7 +100,9 @@ def write_files(log: EventLog, folder: str | pathlib.Path) -> pathlib.Path:
         joined = {c.name: _one_line(frame[c.name], c) for c in columns}
         text = frame.assign(**joined).to_csv(index=False, lineterminator="\n")
         _write_if_new(folder / f"{table}.csv", text)
-    log.schema.save(folder / "schema.yaml")
+    path = folder / "schema.yaml"
+    if not path.exists() or FeatureSchema.load(path) != log.schema:
+        log.schema.save(path)
     return folder
 
 
@@ -119,7 +120,7 @@ def _load(
 def read_rows(table: Table) -> RawRows:
     """Return the raw rows of a file, a source or a frame."""
     if isinstance(table, pd.DataFrame):
-        return RawRows(text_frame(pa.Table.from_pandas(table, preserve_index=False)))
+        return RawRows(frame_as_text(table))
     return (table if isinstance(table, TableSource) else TableSource.of(table)).read()
 
 

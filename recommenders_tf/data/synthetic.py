@@ -17,8 +17,10 @@ Ints = npt.NDArray[np.int64]
 
 _SCHEMA = pathlib.Path(__file__).with_name("schemas") / "synthetic.yaml"
 _START, _SECONDS = 1_700_000_000, 180 * 24 * 3600
-_EXPLORING = 0.3
+_EXPLORING = 0.2
 """Share of events in which a user meets any popular item, whatever their taste."""
+_EVENNESS = 0.15
+"""Of a user's taste: near 0 for one cluster only, large for all clusters alike."""
 _CLUSTERS = {
     "Action": ("explosive", "chase", "hero", "storm", "iron"),
     "Comedy": ("funny", "wedding", "holiday", "neighbours", "prank"),
@@ -72,8 +74,7 @@ def synthetic(
             "no user rates an item twice: ask for at most half as many events as there are pairs."
         )
     random = np.random.default_rng(seed)
-    early = random.dirichlet(np.full(len(_NAMES), 0.25), num_users)
-    late = random.dirichlet(np.full(len(_NAMES), 0.25), num_users)
+    early, late = random.dirichlet(np.full(len(_NAMES), _EVENNESS), (2, num_users))
     cluster = random.integers(len(_NAMES), size=num_items)
     popularity = 1.0 / (1.0 + random.permutation(num_items))
     user, item, moment = _meetings(random, early, late, cluster, popularity, num_events)
