@@ -17,7 +17,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from recommenders_tf.schema import FIRST_ID, PADDING_ID, Column, FeatureSchema, Kind
+from recommenders_tf.schema import FIRST_ID, PADDING_ID, Column, FeatureSchema, Kind, SchemaError
 
 Lookup = Callable[[Column, tf.Tensor], tf.Tensor]
 """Maps the strings of a vocabulary's owner to ids: 0 for "", 1 for unknown, 2 and up."""
@@ -62,6 +62,20 @@ def encoded_spec(schema: FeatureSchema) -> dict[str, tf.TensorSpec]:
             dtype = tf.int64 if column.has_ids else tf.float32
             spec[column.name] = tf.TensorSpec([None], dtype, column.name)
     return spec
+
+
+def get_column(batch: Mapping[str, tf.Tensor], name: str) -> tf.Tensor:
+    """Return a column of an encoded batch.
+
+    Raises:
+        SchemaError: The batch lacks it.
+    """
+    if name not in batch:
+        raise SchemaError(
+            f"The batch lacks the column `{name}`; it has {', '.join(sorted(batch))}. Encode it "
+            "with the schema that the model was built from."
+        )
+    return batch[name]
 
 
 def encode(

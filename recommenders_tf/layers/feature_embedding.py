@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from recommenders_tf.features import get_column
 from recommenders_tf.layers.masked_mean import MaskedMean
 from recommenders_tf.layers.reserved_zeros import ReservedZeros
 from recommenders_tf.schema import FeatureSchema
@@ -79,13 +80,14 @@ class FeatureEmbedding(tf.keras.layers.Layer):
         """Return the vector of each column."""
         vectors = []
         for name in self.columns:
-            column = self.schema[name]
+            column, values = self.schema[name], get_column(inputs, name)
             if column.is_numeric:
-                vectors.append(tf.cast(inputs[name], self.compute_dtype)[:, tf.newaxis])
+                vectors.append(tf.cast(values, self.compute_dtype)[:, tf.newaxis])
                 continue
-            rows = self.tables[self.schema.table_of(column).name](inputs[name])
+            rows = self.tables[self.schema.table_of(column).name](values)
             if self.schema.list_source(column) is not None:
-                rows = self.pool(rows, inputs[self.schema.mask_name(column)])
+                mask = get_column(inputs, self.schema.mask_name(column))
+                rows = self.pool(rows, mask)
             vectors.append(rows)
         return vectors
 

@@ -41,10 +41,17 @@ class Recommender(tfrs.models.Model):
 
     Raises:
         SchemaError: The schema is not fitted or lacks a column that the model needs.
+
+    Attributes:
+        info: What the registry knows of the class.
+        kind: `retrieval` or `ranking`.
+        contract_exceptions: Points of the model contract that the class cannot keep, each with
+            the reason; the contract tests read it.
     """
 
     info: ClassVar[ModelInfo]
     kind: ClassVar[str]
+    contract_exceptions: ClassVar[Mapping[str, str]] = {}
     _tables: ServingTables | None
     _graph: ServingGraph | None
 

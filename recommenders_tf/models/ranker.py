@@ -12,6 +12,7 @@ from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.models.base import BLOCK_ROWS, Recommender
 from recommenders_tf.schema import FeatureSchema, SchemaError
 from recommenders_tf.serving_graph import ServingGraph
+from recommenders_tf.tasks.full_precision import full_precision
 
 
 class Ranker(Recommender):
@@ -31,10 +32,11 @@ class Ranker(Recommender):
             raise SchemaError(
                 f"Schema `{schema.name}` has no label: a ranker needs a column of kind `label`."
             )
-        self.task = tfrs.tasks.Ranking(
-            loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum"),
-            metrics=[tf.keras.metrics.AUC(name="auc", from_logits=True)],
-        )
+        with full_precision():
+            self.task = tfrs.tasks.Ranking(
+                loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum"),
+                metrics=[tf.keras.metrics.AUC(name="auc", from_logits=True)],
+            )
 
     def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Return the mean logistic loss of a batch of features and labels `[batch]`."""

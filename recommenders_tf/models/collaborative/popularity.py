@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from recommenders_tf.features import get_column
 from recommenders_tf.models.retriever import Retriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FIRST_ID, FeatureSchema
@@ -33,6 +34,11 @@ class Popularity(Retriever):
         3
     """
 
+    contract_exceptions = {
+        "gradients_reach_every_weight": "It counts: there is no loss to differentiate.",
+        "learns": "It is the control that the others are compared with.",
+    }
+
     def __init__(self, schema: FeatureSchema, **kwargs: Any) -> None:
         super().__init__(schema, **kwargs)
         size = schema.vocabulary_size(schema.item_id)
@@ -41,6 +47,8 @@ class Popularity(Retriever):
             shape=[size],
             initializer="zeros",
             trainable=False,
+            dtype=tf.float32,
+            experimental_autocast=False,
             synchronization=tf.VariableSynchronization.ON_READ,
             aggregation=tf.VariableAggregation.SUM,
         )
@@ -53,7 +61,10 @@ class Popularity(Retriever):
     def encode_candidates(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return the share of the events of each item, `[items, 1]`."""
         total = tf.maximum(tf.reduce_sum(self.counts), 1.0)
-        return tf.gather(self.counts, features[self.schema.item_id.name])[:, tf.newaxis] / total
+        return (
+            tf.gather(self.counts, get_column(features, self.schema.item_id.name))[:, tf.newaxis]
+            / total
+        )
 
     def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Count the items of a batch; the loss is their mean negative log share."""

@@ -10,10 +10,9 @@ import tensorflow as tf
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
 from recommenders_tf.layers.mlp import MLP
 from recommenders_tf.models.ranker import Ranker
-from recommenders_tf.optimizers.composite_optimizer import CompositeOptimizer
+from recommenders_tf.optimizers import INITIAL_ACCUMULATOR, CompositeOptimizer
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema, Kind
-
 
 @register(
     paper="Cheng et al.: Wide & Deep Learning for Recommender Systems, DLRS 2016, arXiv:1606.07792"
@@ -51,9 +50,9 @@ class WideDeep(Ranker):
         embedding_dim: int = 32,
         hidden_units: Sequence[int] = (256, 128, 64),
         dropout: float = 0.0,
-        wide_learning_rate: float = 0.05,
-        wide_l1: float = 0.001,
-        deep_learning_rate: float = 0.01,
+        wide_learning_rate: float = 0.02,
+        wide_l1: float = 1e-6,
+        deep_learning_rate: float = 0.02,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
@@ -70,11 +69,16 @@ class WideDeep(Ranker):
         self.deep = MLP([*hidden_units, 1], dropout=dropout, name="deep")
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
-        """Return FTRL with L1 for the wide part and Adagrad for the rest."""
+        """Return FTRL with L1 for the wide part and Adagrad for the rest.
+
+        Their accumulators start near zero; see `optimizers.INITIAL_ACCUMULATOR`.
+        """
         wide = tf.keras.optimizers.Ftrl(
-            self.wide_learning_rate, l1_regularization_strength=self.wide_l1
+            self.wide_learning_rate,
+            initial_accumulator_value=INITIAL_ACCUMULATOR,
+            l1_regularization_strength=self.wide_l1,
         )
-        deep = tf.keras.optimizers.Adagrad(self.deep_learning_rate)
+        deep = tf.keras.optimizers.Adagrad(self.deep_learning_rate, INITIAL_ACCUMULATOR)
         return CompositeOptimizer(deep, {"/wide/": wide})
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:

@@ -11,8 +11,10 @@ import tensorflow_recommenders as tfrs
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
 from recommenders_tf.layers.mlp import MLP
 from recommenders_tf.models.retriever import Retriever
+from recommenders_tf.optimizers import INITIAL_ACCUMULATOR
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema, Role
+from recommenders_tf.tasks.full_precision import full_precision
 
 
 @register(
@@ -55,7 +57,7 @@ class TwoTower(Retriever):
         normalize: bool = True,
         temperature: float = 0.1,
         dropout: float = 0.0,
-        learning_rate: float = 0.1,
+        learning_rate: float = 0.02,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
@@ -73,6 +75,7 @@ class TwoTower(Retriever):
             initializer="zeros",
             trainable=False,
             dtype=tf.float32,
+            experimental_autocast=False,
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
         self.examples = self.add_weight(
@@ -81,16 +84,18 @@ class TwoTower(Retriever):
             initializer="zeros",
             trainable=False,
             dtype=tf.float32,
+            experimental_autocast=False,
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
-        self.task = tfrs.tasks.Retrieval(
-            loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True, reduction="sum"),
-            remove_accidental_hits=True,
-        )
+        with full_precision():
+            self.task = tfrs.tasks.Retrieval(
+                loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True, reduction="sum"),
+                remove_accidental_hits=True,
+            )
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
-        """Return Adagrad."""
-        return tf.keras.optimizers.Adagrad(self.learning_rate)
+        """Return Adagrad, its accumulators near zero; see `optimizers`."""
+        return tf.keras.optimizers.Adagrad(self.learning_rate, INITIAL_ACCUMULATOR)
 
     def encode_query(self, features: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return u(x) / τ, `[batch, embedding_dim]`."""
@@ -111,13 +116,16 @@ class TwoTower(Retriever):
             self.item_counts.scatter_add(tf.IndexedSlices(ones, items))
             self.examples.assign_add(tf.reduce_sum(ones))
         share = tf.gather(self.item_counts, items) / tf.maximum(self.examples, 1.0)
-        loss = self.task(
-            tf.cast(self.encode_query(features, training=training), tf.float32),
-            tf.cast(self.encode_candidates(features, training=training), tf.float32),
-            sample_weight=weights,
-            candidate_sampling_probability=share,
-            candidate_ids=items,
-        )
+        query = self.encode_query(features, training=training)
+        candidates = self.encode_candidates(features, training=training)
+        with full_precision():
+            loss = self.task(
+                tf.cast(query, tf.float32),
+                tf.cast(candidates, tf.float32),
+                sample_weight=weights,
+                candidate_sampling_probability=share,
+                candidate_ids=items,
+            )
         return loss / tf.cast(tf.shape(items)[0], tf.float32)
 
 
