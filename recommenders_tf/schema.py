@@ -132,6 +132,8 @@ class Column:
         Raises:
             SchemaError: A key, kind or role is unknown, or a required one is missing.
         """
+        if not isinstance(values, Mapping):
+            raise SchemaError(f"Column `{name}` must be a mapping with `kind` and `role`.")
         known = {field.name for field in dataclasses.fields(cls)} - {"name"}
         if unknown := sorted(set(values) - known):
             raise SchemaError(
@@ -140,7 +142,7 @@ class Column:
             )
         kind = _member(Kind, values, "kind", name)
         role = _member(Role, values, "role", name)
-        rest = {
+        rest: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in values.items()
             if key not in ("kind", "role")
@@ -354,9 +356,15 @@ class FeatureSchema:
         Raises:
             SchemaError: The file is not a schema.
         """
-        values = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8"))
-        if not isinstance(values, dict):
-            raise SchemaError(f"`{path}` is not a schema: it must be a YAML mapping.")
+        try:
+            values = yaml.safe_load(pathlib.Path(path).read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise SchemaError(f"`{path}` is not a schema: it is no YAML ({error}).") from error
+        if not isinstance(values, dict) or not isinstance(values.get("columns"), dict):
+            raise SchemaError(
+                f"`{path}` is not a schema: it must be a YAML mapping with `columns`, itself a "
+                "mapping."
+            )
         return cls.from_dict(values)
 
 
@@ -402,6 +410,21 @@ def _check_column(schema: FeatureSchema, column: Column) -> None:
             )
         if other == column.name:
             raise SchemaError(f"Column `{column.name}` names itself; name another column.")
+    shared, owners = column, {column.name}
+    while (owner := shared.share_with or shared.source) in schema and owner is not None:
+        if owner in owners:
+            raise SchemaError(
+                f"Column `{column.name}` shares its vocabulary in a circle, through `{owner}`; one "
+                "of them must own it."
+            )
+        owners.add(owner)
+        shared = schema[owner]
+    for kind, role in ((Kind.LABEL, Role.LABEL), (Kind.TIMESTAMP, Role.EVENT_TIME)):
+        if column.role is role and column.kind is not kind:
+            raise SchemaError(
+                f"Column `{column.name}` of role `{role.value}` must have the kind `{kind.value}`, "
+                f"not `{column.kind.value}`."
+            )
     if column.kind is Kind.SEQUENCE and column.source is None:
         raise SchemaError(f"Sequence `{column.name}` needs `source`: the column it collects.")
     if column.kind is Kind.SEQUENCE and column.role is not Role.USER:
