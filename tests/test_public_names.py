@@ -147,8 +147,11 @@ def test_every_export_with_a_config_makes_its_like_from_it(monkeypatch):
     for cls in classes:
         instances = made_by_its_example(cls, monkeypatch)
         assert instances, f"the example of {cls.__name__} makes none"
+        arguments = inspect.signature(cls).parameters.values()
+        named = {a.name for a in arguments if a.kind not in (a.VAR_POSITIONAL, a.VAR_KEYWORD)}
         for instance in instances:
             config = instance.get_config()
+            assert named <= set(config), f"{cls.__name__} leaves out {named - set(config)}"
             again = cls.from_config(json.loads(json.dumps(config)))
             assert json.dumps(again.get_config()) == json.dumps(config), cls.__name__
 
