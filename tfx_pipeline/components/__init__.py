@@ -1,0 +1,1 @@
+"""Components that TFX lacks, one a file."""
