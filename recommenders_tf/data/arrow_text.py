@@ -33,7 +33,7 @@ def _arrow(values: pd.Series) -> pa.Array:
     try:
         return pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array(values.astype(str), pa.string(), mask=values.isna().to_numpy())
+        return pa.array(values.map(str, na_action="ignore"), pa.string(), from_pandas=True)
 
 
 def _as_text(column: pa.Array) -> pd.Series:

@@ -191,6 +191,8 @@ def load(
         >>> log
         EventLog('synthetic', events=50,000, users=1,000, items=500)
     """
+    if name == SYNTHETIC:
+        return synthetic()
     return load_spec(spec(name, data_dir), limits=limits, quarantine=quarantine)
 
 

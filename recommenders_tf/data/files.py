@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 
 import pandas as pd
@@ -135,4 +136,6 @@ def _one_line(values: pd.Series, column: Column) -> pd.Series:
 
 def _write_if_new(path: pathlib.Path, text: str) -> None:
     if not path.exists() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
+        part = path.with_name(f"{path.name}.{os.getpid()}")  # no reader sees half a file
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)

@@ -91,7 +91,7 @@ def test_numbers_of_many_sizes_are_scaled_by_their_logarithm():
     "values",
     [
         lambda n: range(978300760, 978300760 + n),
-        lambda n: pd.date_range("2020-01-01", periods=n, freq="H"),
+        lambda n: pd.date_range("2020-01-01", periods=n, freq="60min"),
         lambda n: [f"2020-01-01T00:{i:02}:00Z" for i in range(n)],
     ],
 )

@@ -141,7 +141,7 @@ def test_a_copy_on_this_machine_is_whole(name, tmp_path):
     record = next(record for record in data.describe() if record["name"] == name)
     if record["found"] is None:  # then at least the formats
         record |= {"events": None, "found": WRITERS[name](tmp_path)}
-    log = data.load(name, record["found"])
+    log = data.load_spec(data.spec(name, record["found"]))
     user, time = log.schema.user_id.name, log.schema.event_time.name
     rows, used = log.report.rows_in, log.report.rows_used
     assert all(rows[table] == used[table] + log.report.quarantined(table) for table in rows)
