@@ -1,0 +1,1 @@
+"""What this toolkit is measured by; nothing in it is imported by the library."""

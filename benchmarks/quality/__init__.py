@@ -1,0 +1,1 @@
+"""Quality of the models under stated protocols: `python -m benchmarks.quality --help`."""

@@ -1,0 +1,57 @@
+"""Renders the results as a page of the documentation."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from typing import Any
+
+from benchmarks.quality.run import RESULTS
+
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "results.md"
+_HEAD = """# Results
+
+Every figure here was printed by the command in its row and is rendered from
+`benchmarks/results/quality.jsonl` by `make results`. `±` is the standard deviation over the seeds.
+Each row is the newest run of its model, data, protocol and metric.
+"""
+
+
+def render() -> pathlib.Path:
+    """Write the page and return its path."""
+    newest: dict[tuple[str, ...], dict[str, Any]] = {}
+    for line in RESULTS.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        key = (row["dataset"], row["protocol"], row["model"], row["metric"])
+        newest.pop(key, None)
+        newest[key] = row
+    parts = [_HEAD]
+    for dataset, protocol in dict.fromkeys(key[:2] for key in newest):
+        rows = [row for key, row in newest.items() if key[:2] == (dataset, protocol)]
+        parts.append(_table(dataset, protocol, rows))
+    PAGE.write_text("\n".join(parts), encoding="utf-8")
+    return PAGE
+
+
+def _table(dataset: str, protocol: str, rows: list[dict[str, Any]]) -> str:
+    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    lines = [
+        f"## {dataset}\n",
+        f"Protocol: {protocol}. Seeds {rows[0]['seeds']}; {rows[0]['machine']}.\n",
+        f"| model | {' | '.join(metrics)} | published | command | commit |",
+        f"|---|{'---|' * len(metrics)}---|---|---|",
+    ]
+    for model in dict.fromkeys(row["model"] for row in rows):
+        own = {row["metric"]: row for row in rows if row["model"] == model}
+        values = [_value(own.get(metric)) for metric in metrics]
+        any_row = next(iter(own.values()))
+        published = any_row["published"] or "none for this protocol"
+        lines.append(
+            f"| `{model}` | {' | '.join(values)} | {published} | `{any_row['command']}` | "
+            f"{any_row['commit']} |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def _value(row: dict[str, Any] | None) -> str:
+    return "" if row is None else f"{row['mean']:.4f} ± {row['std']:.4f}"
