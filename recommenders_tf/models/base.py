@@ -109,9 +109,11 @@ class Recommender(tfrs.models.Model):
                 "`train = recommenders_tf.data.encode(log)`."
             )
         if not isinstance(x, EncodedLog):
-            return super().fit(x, *args, batch_size=batch_size, **kwargs)
-        history = super().fit(x.batches(batch_size or BLOCK_ROWS), *args, **kwargs)
-        self.bind(x.tables)
+            history = super().fit(x, *args, batch_size=batch_size, **kwargs)
+        else:
+            history = super().fit(x.batches(batch_size or BLOCK_ROWS), *args, **kwargs)
+        # What was indexed before is stale.
+        self._set_serving(x.tables if isinstance(x, EncodedLog) else self._tables, None)
         return history
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:

@@ -89,11 +89,6 @@ class Retriever(Recommender):
 
         return evaluate_ranking(self.serving_graph(), x, *args, **kwargs)
 
-    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """Take one step; answers computed before it are stale."""
-        self._set_serving(self._tables, None)
-        return super().train_step(data)
-
 
 def recommend_frame(
     graph: ServingGraph,

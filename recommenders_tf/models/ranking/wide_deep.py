@@ -14,6 +14,7 @@ from recommenders_tf.optimizers import INITIAL_ACCUMULATOR, CompositeOptimizer
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema, Kind
 
+
 @register(
     paper="Cheng et al.: Wide & Deep Learning for Recommender Systems, DLRS 2016, arXiv:1606.07792"
 )
