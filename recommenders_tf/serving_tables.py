@@ -162,8 +162,10 @@ class ServingTables(tf.Module):
         from recommenders_tf.data.event_log import EventLog
 
         folder = pathlib.Path(folder)
-        frames = (pd.read_parquet(folder / f"{n}.parquet") for n in ("events", "users", "items"))
-        return cls(encoder, EventLog(*frames, schema=encoder.schema))
+        events, users, items = (
+            pd.read_parquet(folder / f"{name}.parquet") for name in ("events", "users", "items")
+        )
+        return cls(encoder, EventLog(events, users, items, encoder.schema))
 
 
 def _with_unknown(frame: pd.DataFrame, columns: Iterable[Column], id_name: str) -> pd.DataFrame:
