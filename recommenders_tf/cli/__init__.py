@@ -1,0 +1,1 @@
+"""The command `recommenders-tf`. Nothing here imports TensorFlow or pandas until a command runs."""

@@ -1,0 +1,164 @@
+"""Which data a command works on."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import pathlib
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recommenders_tf.cli.console import note, working
+
+if TYPE_CHECKING:
+    from recommenders_tf.data import EventLog
+
+_PANEL = "Data: one of --dataset, --synthetic and --events"
+_FILE = {"exists": True, "dir_okay": False, "resolve_path": True, "rich_help_panel": _PANEL}
+
+
+class Split(str, enum.Enum):
+    """How a log is split into training and test events."""
+
+    LEAVE_LAST_OUT = "leave_last_out"
+    TIME = "time"
+
+
+@dataclasses.dataclass(frozen=True)
+class DataOptions:
+    """Where the events come from: a data set by name, made-up data, or files of one's own.
+
+    Raises:
+        ValueError: The options contradict each other.
+    """
+
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A known data set; `recommenders-tf datasets` lists them.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    synthetic: Annotated[
+        bool,
+        typer.Option(
+            "--synthetic", help="Made-up data: needs no file, no network.", rich_help_panel=_PANEL
+        ),
+    ] = False
+    events: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="Your own events: CSV, TSV or Parquet; needs --schema.", **_FILE),
+    ] = None
+    users: Annotated[
+        pathlib.Path | None, typer.Option(help="With --events: one row a user.", **_FILE)
+    ] = None
+    items: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="With --events: one row an item, with its title.", **_FILE),
+    ] = None
+    schema: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="With --events: what the columns mean; `recommenders-tf schema` drafts it.",
+            **_FILE,
+        ),
+    ] = None
+    data_dir: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="With --dataset: folder that holds it. By default it is looked for in the folder "
+            "that RECOMMENDERS_TF_DATA names and in the cache, then downloaded.",
+            exists=True,
+            file_okay=False,
+            resolve_path=True,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    max_bad_share: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Stop if a larger share of the rows is bad. Bad rows are set aside and counted.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = 0.01
+
+    def __post_init__(self) -> None:
+        if sum([bool(self.dataset), self.synthetic, bool(self.events)]) > 1:
+            raise ValueError("Give only one of --dataset, --synthetic and --events.")
+        if self.events and not self.schema:
+            raise ValueError(
+                f"--events needs --schema: draft one with `recommenders-tf schema {self.events}`."
+            )
+        if not self.events and (self.users or self.items or self.schema):
+            raise ValueError("--users, --items and --schema go with --events; give it, too.")
+
+    @property
+    def given(self) -> bool:
+        """Whether any data was named."""
+        return bool(self.dataset or self.synthetic or self.events)
+
+    @property
+    def name(self) -> str:
+        """What a run on this data is called by default."""
+        if self.events:
+            return self.events.name.split(".")[0]
+        return "synthetic" if self.synthetic else str(self.dataset)
+
+    def load(self) -> EventLog:
+        """Read the events, and tell on stderr of rows and columns that are left out.
+
+        Raises:
+            ValueError: No data was named.
+        """
+        if not self.given:
+            raise ValueError(
+                "Say which data: --dataset NAME (`recommenders-tf datasets` lists them), "
+                "--synthetic, or --events FILE --schema FILE."
+            )
+        with working("Reading the events"):
+            from recommenders_tf import data
+
+            limits = data.CleaningLimits(max_bad_share=self.max_bad_share)
+            if self.events:
+                assert self.schema is not None
+                log = data.load_files(
+                    self.events, self.users, self.items, schema=self.schema, limits=limits
+                )
+            else:
+                log = data.load(self.name, self.data_dir, limits=limits)
+        _report(log)
+        return log
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options that were given, as JSON values."""
+        values = dataclasses.asdict(self)
+        return {
+            key: str(value) if isinstance(value, pathlib.Path) else value
+            for key, value in values.items()
+            if value
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> DataOptions:
+        """Return the options of a `to_dict`."""
+        paths = ("events", "users", "items", "schema", "data_dir")
+        options: dict[str, Any] = {
+            key: pathlib.Path(value) if key in paths else value for key, value in values.items()
+        }
+        return cls(**options)
+
+
+def _report(log: EventLog) -> None:
+    report = log.report
+    if report is None:
+        return
+    for table, names in report.unknown_columns.items():
+        note(f"Columns of the {table} that the schema does not know are left out: {names}.")
+    for table, reasons in report.counts().items():
+        counts = ", ".join(f"{reason}: {rows:,}" for reason, rows in reasons.items())
+        total = report.rows_in[table]
+        note(f"Bad rows of the {total:,} {table} are set aside ({counts}); see {report.path}.")

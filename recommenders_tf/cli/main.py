@@ -1,0 +1,98 @@
+"""The command `recommenders-tf`: its parts, and what becomes of an error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+import typer
+
+import recommenders_tf
+from recommenders_tf.cli import catalog, evaluate, export, recommend, schema, serve, train
+from recommenders_tf.cli.console import note, quiet
+
+NAME = "recommenders-tf"
+
+app = typer.Typer(
+    name=NAME,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
+    "Look around": (catalog.datasets, catalog.models, schema.schema),
+    "Train and try": (train.train, evaluate.evaluate, recommend.recommend),
+    "Serve": (export.export, serve.serve),
+}
+for _panel, _members in _COMMANDS.items():
+    for _command in _members:
+        app.command(rich_help_panel=_panel)(_command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"{NAME} {recommenders_tf.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def start(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug", help="Show the traceback of an error; may stand after a command, too."
+        ),
+    ] = False,
+) -> None:
+    """Recommender systems in TensorFlow, from events to a gRPC server.
+
+    Train a model, ask it for items, export it and serve it. Each command has a
+    --help of its own, with examples.
+
+    Try it:
+      recommenders-tf train two_tower --dataset movielens-100k
+      recommenders-tf recommend runs/two_tower-movielens-100k --user 196
+      recommenders-tf export runs/two_tower-movielens-100k models/movies
+      recommenders-tf serve models/movies
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit: 0 if all went well, 1 on an error, 2 if it was called wrongly.
+
+    Args:
+        arguments: The command line; None takes that of the process.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    quiet()
+    try:
+        app([argument for argument in given if argument != "--debug"], prog_name=NAME)
+    except Exception as error:
+        if debug:
+            raise
+        note(f"Error: {_sentence(error)}")
+        sys.exit(1)
+
+
+def _sentence(error: Exception) -> str:
+    """Return what an error says, in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
+    lines = str(error.args[0] if error.args else error).strip().split("\n")
+    # Of an error within a tf.function the traceback comes first and the message last.
+    text = lines[-1].strip() if lines[0].startswith("in user code") else lines[0]
+    if isinstance(error, ValueError | LookupError | OSError | ImportError | RuntimeError):
+        return text
+    return f"{type(error).__name__}: {text} (--debug shows where)"
+
+
+if __name__ == "__main__":
+    main()

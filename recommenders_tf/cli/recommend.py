@@ -1,0 +1,71 @@
+"""`recommend`: the best items for users."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from typing import Annotated
+
+import typer
+
+from recommenders_tf.cli.catalog import JsonOption
+from recommenders_tf.cli.console import note, print_json, print_table
+from recommenders_tf.cli.runs import Run, RunArgument
+
+
+def recommend(
+    run: RunArgument,
+    users: Annotated[
+        list[str],
+        typer.Option("--user", "-u", metavar="ID", help="May be given several times."),
+    ],
+    k: Annotated[int, typer.Option("-k", min=1, help="Items for each user.")] = 10,
+    include_seen: Annotated[
+        bool, typer.Option("--include-seen", help="Keep the items that the user knows already.")
+    ] = False,
+    candidates: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--candidate",
+            metavar="ID",
+            help="Choose from these items alone; may be given several times.",
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the best items for one or more users, with their titles.
+
+    A user that training has not seen gets what an unknown user gets.
+
+    Examples:
+      recommenders-tf recommend runs/two_tower-movielens-100k --user 196
+      recommenders-tf recommend runs/mf -u 196 -u 186 -k 5 --json
+      recommenders-tf recommend runs/mf -u 196 --candidate 50 --candidate 172
+    """
+    found = Run.find(run)
+    model = found.load()
+    if model.kind != "retrieval":
+        raise ValueError(
+            f"`{found.model_file}` is a model of kind {model.kind}, which puts given items in "
+            "order but finds none: give one of kind retrieval (see `recommenders-tf models`), or "
+            "combine the two with `recommenders-tf export --ranker`."
+        )
+    tables, users = model.tables, list(dict.fromkeys(users))
+    _note_unknown("user", users, tables.users.index, "answered as an unknown user")
+    _note_unknown("item", candidates or (), tables.items.index, "left out")
+    frame = model.recommend(users, min(k, tables.items.size), not include_seen, candidates)
+    answers = json.loads(frame.to_json(orient="records"))
+    if as_json:
+        print_json(answers)
+        return
+    key = model.schema.user_id.name
+    columns = [name for name in frame.columns if name != key]
+    for user in users:
+        rows = [[answer[c] for c in columns] for answer in answers if answer[key] == user]
+        print_table(columns, rows, title=f"For user {user}")
+
+
+def _note_unknown(what: str, ids: Collection[str], known: Collection[str], fate: str) -> None:
+    """Tell on stderr which ids the model does not know."""
+    if unknown := [name for name in ids if name not in known]:
+        note(f"Not in the training data: {what} {', '.join(unknown)}; {fate}.")
