@@ -10,7 +10,8 @@ import pandas as pd
 from recommenders_tf.export import export_graph
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.models.retriever import Retriever, recommend_frame
-from recommenders_tf.serving_graph import DEFAULT_K, DEFAULT_RETRIEVED, ServingGraph
+from recommenders_tf.serving_graph import DEFAULT_RETRIEVED, ServingGraph
+from recommenders_tf.signature_inputs import DEFAULT_K
 
 
 class Cascade:

@@ -6,9 +6,8 @@ module, so an answer is the same wherever it is asked for.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import tensorflow as tf
 
@@ -16,8 +15,18 @@ from recommenders_tf import features
 from recommenders_tf.index.exact import EXCLUDED_SCORE, exact_top_k
 from recommenders_tf.schema import FeatureSchema, Kind, Role
 from recommenders_tf.serving_tables import UNKNOWN_ROW, ServingTables
+from recommenders_tf.signature_inputs import (
+    DEFAULT_K,
+    Input,
+    examples_spec,
+    fill,
+    fill_all,
+    pair_inputs,
+    rank_inputs,
+    top_k_inputs,
+    with_signature,
+)
 
-DEFAULT_K = 10
 DEFAULT_RETRIEVED = 200
 
 
@@ -31,13 +40,6 @@ class Scorer(Protocol):
     def probabilities(self, logits: tf.Tensor) -> tf.Tensor:
         """Return what a caller reads as the score."""
         ...
-
-
-class Input(NamedTuple):
-    """An input of a signature: its specification and what an absent one means."""
-
-    spec: tf.TensorSpec
-    default: tf.Tensor | None = None
 
 
 class ServingGraph(tf.Module):
@@ -67,11 +69,11 @@ class ServingGraph(tf.Module):
             rows = tf.range(tables.items.size, dtype=tf.int64)
             vectors = retriever.encode_candidates(tables.items.gather(rows))
             self.candidates = tf.Variable(vectors, trainable=False, name="candidates")
-            self.recommend = self._function(self._recommend, _top_k_inputs())
-            self.retrieve = self._function(self._retrieve, _top_k_inputs())
+            self.recommend = self._function(self._recommend, top_k_inputs())
+            self.retrieve = self._function(self._retrieve, top_k_inputs())
         if ranker is not None:
-            self.rank = self._function(self._rank, _rank_inputs())
-        self.score = self._function(self._score, _pair_inputs())
+            self.rank = self._function(self._rank, rank_inputs())
+        self.score = self._function(self._score, pair_inputs())
 
     @property
     def scorer(self) -> Scorer:
@@ -83,7 +85,7 @@ class ServingGraph(tf.Module):
         named = {"serving_default": self._examples(), "score": self.score}
         named |= {"transform_features": self._transform_features()}
         if self.retriever is not None:
-            named |= {"recommend": self.recommend}
+            named |= {"recommend": self.recommend, "evaluate": self._evaluation()}
         if self.ranker is not None:
             named |= {"rank": self.rank}
             if self.retriever is not None:
@@ -125,12 +127,12 @@ class ServingGraph(tf.Module):
         user_rows = self.tables.users.rows(user_id)
         batch = tf.shape(user_id)[0]
         seen = self._history(user_rows, history)
-        query = self._query(user_rows, seen, _fill_all(context, batch))
+        query = self._query(user_rows, seen, fill_all(context, batch))
         scores = self.retriever.score_candidates(
             self.retriever.encode_query(query), self.candidates
         )
         shape = tf.shape(scores, out_type=tf.int64)
-        asked = self.tables.items.rows(_fill(candidates, batch))
+        asked = self.tables.items.rows(fill(candidates, batch))
         anything = tf.equal(tf.shape(candidates)[1], 0)
         allowed = tf.cond(
             anything, lambda: tf.ones(shape, tf.bool), lambda: _membership(asked, shape)
@@ -147,7 +149,7 @@ class ServingGraph(tf.Module):
     def _history(self, user_rows: tf.Tensor, recent: tf.Tensor) -> tf.RaggedTensor:
         """Return stored and recent item rows of each user, oldest first."""
         stored = self.tables.histories.rows(user_rows)
-        rows = self.tables.items.rows(_fill(recent, tf.shape(user_rows)[0]))
+        rows = self.tables.items.rows(fill(recent, tf.shape(user_rows)[0]))
         recent_rows = tf.RaggedTensor.from_tensor(rows)
         known = tf.ragged.boolean_mask(recent_rows, recent_rows != UNKNOWN_ROW)
         return tf.concat([stored, known], axis=1)
@@ -176,8 +178,8 @@ class ServingGraph(tf.Module):
         batch = tf.shape(user_id)[0]
         user_rows = self.tables.users.rows(user_id)
         seen = self._history(user_rows, history)
-        query = self._query(user_rows, seen, _fill_all(context, batch))
-        rows = self.tables.items.rows(_fill(candidates, batch))
+        query = self._query(user_rows, seen, fill_all(context, batch))
+        rows = self.tables.items.rows(fill(candidates, batch))
         return {"score": self._score_pairs(query, rows)}
 
     def _score_pairs(self, query: Mapping[str, tf.Tensor], rows: tf.Tensor) -> tf.Tensor:
@@ -193,7 +195,7 @@ class ServingGraph(tf.Module):
     ) -> dict[str, tf.Tensor]:
         user_rows = self.tables.users.rows(user_id)
         seen = self._history(user_rows, history)
-        pairs = self._query(user_rows, seen, _fill_all(context, tf.shape(user_id)[0]))
+        pairs = self._query(user_rows, seen, fill_all(context, tf.shape(user_id)[0]))
         pairs |= self.tables.items.gather(self.tables.items.rows(item_id))
         pairs |= features.cross(self.tables.schema, pairs)
         return {"score": self._scores(pairs)}
@@ -208,7 +210,7 @@ class ServingGraph(tf.Module):
             raw = tf.io.parse_example(examples, features.parsing_spec(columns))
             return {"score": self._scores(self.tables.encoder.encode(raw))}
 
-        return tf.function(score_examples, input_signature=[_examples_spec()], autograph=False)
+        return tf.function(score_examples, input_signature=[examples_spec()], autograph=False)
 
     def _transform_features(self) -> tf.types.experimental.PolymorphicFunction:
         schema: FeatureSchema = self.tables.schema
@@ -218,7 +220,44 @@ class ServingGraph(tf.Module):
             raw = tf.io.parse_example(examples, features.parsing_spec(columns))
             return self.tables.encoder.encode(raw)
 
-        return tf.function(transform_features, input_signature=[_examples_spec()], autograph=False)
+        return tf.function(transform_features, input_signature=[examples_spec()], autograph=False)
+
+    def _evaluation(self) -> tf.types.experimental.PolymorphicFunction:
+        """Return what judges the model on held-out events, as `evaluation.evaluate_ranking` does.
+
+        The answer has for each example its score, and its share in the metrics of the retriever
+        over the full catalogue, so that their means are `HR@10` and `NDCG@10`.
+        """
+        schema = self.tables.schema
+        columns = [c for c in schema.features if c.kind is not Kind.CROSS]
+
+        def evaluate(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            raw = tf.io.parse_example(examples, features.parsing_spec(columns))
+            context = {c.name: raw[c.name] for c in self.context if c.name in raw}
+            context = {
+                name: value.to_tensor("") if isinstance(value, tf.RaggedTensor) else value
+                for name, value in context.items()
+            }
+            users = raw[schema.user_id.name]
+            scores = self.catalogue_scores(users, self.tables.histories, context)
+            seen = self.tables.histories.rows(self.tables.users.rows(users))
+            shape = tf.shape(scores, out_type=tf.int64)
+            allowed = tf.logical_not(_membership(seen, shape))
+            allowed = tf.logical_and(allowed, tf.range(shape[1]) != UNKNOWN_ROW)
+            scores = tf.where(allowed, scores, EXCLUDED_SCORE)
+            items = self.tables.items.rows(raw[schema.item_id.name])
+            own = tf.gather(scores, items[:, tf.newaxis], batch_dims=1)
+            # Ties count against the model, as offline.
+            rank = tf.math.count_nonzero(scores >= own, axis=1, dtype=tf.float32)
+            hit = tf.logical_and(own[:, 0] > EXCLUDED_SCORE, rank <= DEFAULT_K)
+            gain = tf.math.log(2.0) / tf.math.log(1.0 + rank)
+            return {
+                "score": self._scores(self.tables.encoder.encode(raw)),
+                f"HR@{DEFAULT_K}": tf.cast(hit, tf.float32),
+                f"NDCG@{DEFAULT_K}": tf.where(hit, gain, 0.0),
+            }
+
+        return tf.function(evaluate, input_signature=[examples_spec()], autograph=False)
 
     def _function(
         self, function: Callable[..., dict[str, tf.Tensor]], inputs: Mapping[str, Input]
@@ -230,89 +269,7 @@ class ServingGraph(tf.Module):
             context[name] = Input(
                 tf.TensorSpec([None] * rank, spec.dtype), tf.zeros([0] * rank, spec.dtype)
             )
-        return _with_signature(function, {**inputs, **context})
-
-
-def _strings(rank: int) -> tf.TensorSpec:
-    return tf.TensorSpec([None] * rank, tf.string)
-
-
-def _no_strings() -> tf.Tensor:
-    return tf.zeros([0, 0], tf.string)
-
-
-def _top_k_inputs() -> dict[str, Input]:
-    return {
-        "user_id": Input(_strings(1)),
-        "history": Input(_strings(2), _no_strings()),
-        "candidates": Input(_strings(2), _no_strings()),
-        "k": Input(tf.TensorSpec([], tf.int32), tf.constant(DEFAULT_K)),
-        "exclude_seen": Input(tf.TensorSpec([], tf.bool), tf.constant(True)),
-    }
-
-
-def _rank_inputs() -> dict[str, Input]:
-    return {
-        "user_id": Input(_strings(1)),
-        "candidates": Input(_strings(2)),
-        "history": Input(_strings(2), _no_strings()),
-    }
-
-
-def _pair_inputs() -> dict[str, Input]:
-    return {
-        "user_id": Input(_strings(1)),
-        "item_id": Input(_strings(1)),
-        "history": Input(_strings(2), _no_strings()),
-    }
-
-
-def _examples_spec() -> tf.TensorSpec:
-    return tf.TensorSpec([None], tf.string, "examples")
-
-
-def _with_signature(
-    function: Callable[..., dict[str, tf.Tensor]], inputs: Mapping[str, Input]
-) -> tf.types.experimental.PolymorphicFunction:
-    """Return a tf.function whose parameters, with their defaults, are `inputs`.
-
-    SavedModel records the defaults of positional parameters alone, and the context columns are
-    known only at run time, so the parameters are declared through `__signature__`.
-    """
-
-    def call(*values: tf.Tensor) -> dict[str, tf.Tensor]:
-        return function(**dict(zip(inputs, values, strict=True)))
-
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [
-            inspect.Parameter(
-                name,
-                kind,
-                default=inspect.Parameter.empty if given.default is None else given.default,
-            )
-            for name, given in inputs.items()
-        ]
-    )
-    specs = [tf.TensorSpec(i.spec.shape, i.spec.dtype, name) for name, i in inputs.items()]
-    return tf.function(call, input_signature=specs, autograph=False)
-
-
-def _fill(values: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
-    """Return raw values with one row an example: one row serves all, none means missing."""
-    dtype = values.dtype
-    missing = tf.constant(float("nan"), dtype) if dtype.is_floating else tf.zeros([], dtype)
-    rows = tf.shape(values)[0]
-    shape = tf.concat([[batch], tf.shape(values)[1:]], axis=0)
-    return tf.cond(
-        tf.equal(rows, 0),
-        lambda: tf.fill(shape, missing),
-        lambda: tf.cond(tf.equal(rows, 1), lambda: tf.broadcast_to(values, shape), lambda: values),
-    )
-
-
-def _fill_all(context: Mapping[str, tf.Tensor], batch: tf.Tensor) -> dict[str, tf.Tensor]:
-    return {name: _fill(values, batch) for name, values in context.items()}
+        return with_signature(function, {**inputs, **context})
 
 
 def _membership(rows: tf.Tensor | tf.RaggedTensor, shape: tf.Tensor) -> tf.Tensor:

@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.models.base import BLOCK_ROWS, Recommender
-from recommenders_tf.serving_graph import DEFAULT_K, ServingGraph
+from recommenders_tf.serving_graph import ServingGraph
+from recommenders_tf.signature_inputs import DEFAULT_K
 
 
 class Retriever(Recommender):
