@@ -5,22 +5,26 @@ from __future__ import annotations
 import pathlib
 import re
 
-import pytest
-
 from recommenders_tf import registry
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
-def test_python_of_the_page_runs(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def programs(page: str) -> list[str]:
     text = (ROOT / page).read_text()
-    programs = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    assert programs
+    return re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_programs_of_the_readme_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__"}
-    for program in programs:
-        exec(compile(program, page, "exec"), namespace)
+    assert programs("README.md")
+    for program in programs("README.md"):
+        exec(compile(program, "README.md", "exec"), namespace)
+
+
+def test_the_quickstart_shows_the_programs_of_the_readme():
+    assert programs("docs/quickstart.md") == programs("README.md")
 
 
 def test_the_table_of_models_is_the_registry():
