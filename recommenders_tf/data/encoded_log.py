@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from recommenders_tf import features
 from recommenders_tf.data.event_log import EventLog
-from recommenders_tf.data.histories import find_histories
+from recommenders_tf.data.histories import history_spans
 from recommenders_tf.preprocessor import Preprocessor, raw_batch
 from recommenders_tf.schema import FeatureSchema, Role
 from recommenders_tf.serving_tables import UNKNOWN_ROW, ServingTables
@@ -99,17 +99,16 @@ class EncodedLog:
         """Return item rows in order of user and time, and each event's span in them."""
         schema, tables = self.schema, self.tables
         assert schema.event_time is not None
-        events = self.log.events
-        past = events.iloc[:0] if self.log.past is None else self.log.past
-        users, past_users = (
-            tables.users.index.get_indexer(frame[schema.user_id.name]) for frame in (events, past)
+        frames = [frame for frame in (self.log.events, self.log.past) if frame is not None]
+        users, items, times = (
+            np.concatenate([frame[column.name] for frame in frames])
+            for column in (schema.user_id, schema.item_id, schema.event_time)
         )
-        times, past_times = (frame[schema.event_time.name] for frame in (events, past))
         longest = max(column.max_length or 0 for column in schema.sequences)
-        spans = find_histories(users, times, past_users, past_times, longest)
-        items = np.concatenate([frame[schema.item_id.name] for frame in (past, events)])
+        spans = history_spans(tables.users.index.get_indexer(users), times, longest)
         rows = np.maximum(tables.items.index.get_indexer(items), UNKNOWN_ROW)
-        return tuple(tf.constant(a, tf.int64) for a in (rows[spans.order], spans.start, spans.end))
+        start, end = spans.start[: len(self)], spans.end[: len(self)]
+        return tuple(tf.constant(values, tf.int64) for values in (rows[spans.order], start, end))
 
     def _history(self, index: tf.Tensor) -> tf.RaggedTensor:
         assert self._spans is not None
