@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from recommenders_tf import features
@@ -105,7 +106,8 @@ class EncodedLog:
             for column in (schema.user_id, schema.item_id, schema.event_time)
         )
         longest = max(column.max_length or 0 for column in schema.sequences)
-        spans = history_spans(tables.users.index.get_indexer(users), times, longest)
+        # Not by their rows in the table, where all unknown users would be one.
+        spans = history_spans(pd.factorize(users)[0], times, longest)
         rows = np.maximum(tables.items.index.get_indexer(items), UNKNOWN_ROW)
         start, end = spans.start[: len(self)], spans.end[: len(self)]
         return tuple(tf.constant(values, tf.int64) for values in (rows[spans.order], start, end))

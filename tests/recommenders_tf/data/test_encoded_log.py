@@ -77,3 +77,11 @@ def test_raw_events_are_refused_with_the_remedy(planted_log, encoded) -> None:
     model.compile()
     with pytest.raises(TypeError, match="encode them first"):
         model.fit(planted_log)
+
+
+def test_unknown_users_do_not_share_a_history(planted_log, encoded) -> None:
+    events = planted_log.events.head(40).copy()
+    events["user_id"] = [f"new {row}" for row in range(len(events))]
+    strangers = rtf.data.EncodedLog(dataclasses.replace(planted_log, events=events), encoded.tables)
+    features, _ = next(iter(strangers.batches(40, shuffle=False)))
+    assert not features["history_mask"].numpy().any()
