@@ -77,7 +77,8 @@ demo: env ## MovieLens events in, recommendations out of a gRPC server
 
 .PHONY: results
 results: env ## Measure the models and write docs/results.md
-	python -m benchmarks.movielens_100k
+	python -m benchmarks.quality run benchmarks/quality/configs/movielens_100k.yaml
+	python -m benchmarks.quality render
 
 .PHONY: clean
 clean: ## Remove all that these commands made, environments and runs included

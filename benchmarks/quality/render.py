@@ -8,7 +8,9 @@ from typing import Any
 
 from benchmarks.quality.run import RESULTS
 
-PAGE = pathlib.Path(__file__).parents[2] / "docs" / "results.md"
+_ROOT = pathlib.Path(__file__).parents[2]
+PAGE, README = _ROOT / "docs" / "results.md", _ROOT / "README.md"
+BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
 _HEAD = """# Results
 
 Every figure here was printed by the command in its row and is rendered from
@@ -18,7 +20,7 @@ Each row is the newest run of its model, data, protocol and metric.
 
 
 def render() -> pathlib.Path:
-    """Write the page and return its path."""
+    """Write the page, and the short table of the README, and return the path of the page."""
     newest: dict[tuple[str, ...], dict[str, Any]] = {}
     for line in RESULTS.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
@@ -30,13 +32,27 @@ def render() -> pathlib.Path:
         rows = [row for key, row in newest.items() if key[:2] == (dataset, protocol)]
         parts.append(_table(dataset, protocol, rows))
     PAGE.write_text("\n".join(parts), encoding="utf-8")
+    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    short = _short_table(list(newest.values()))
+    README.write_text(f"{before}{BEGIN}\n{short}\n{END}{after}", encoding="utf-8")
     return PAGE
+
+
+def _short_table(rows: list[dict[str, Any]]) -> str:
+    lines = ["| data | model | metric | value | protocol |", "|---|---|---|---|---|"]
+    for row in rows:
+        protocol = f"{row['protocol']}; {len(row['seeds'])} seeds"
+        lines.append(
+            f"| {row['dataset']} | `{row['model']}` | {row['metric']} | {_value(row)} | {protocol} |"
+        )
+    return "\n".join(lines)
 
 
 def _table(dataset: str, protocol: str, rows: list[dict[str, Any]]) -> str:
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     lines = [
-        f"## {dataset}\n",
+        f"## {dataset}: {', '.join(metrics)}\n",
         f"Protocol: {protocol}. Seeds {rows[0]['seeds']}; {rows[0]['machine']}.\n",
         f"| model | {' | '.join(metrics)} | published | command | commit |",
         f"|---|{'---|' * len(metrics)}---|---|---|",
