@@ -42,10 +42,9 @@ def render() -> pathlib.Path:
 def _short_table(rows: list[dict[str, Any]]) -> str:
     lines = ["| data | model | metric | value | protocol |", "|---|---|---|---|---|"]
     for row in rows:
+        names = f"{row['dataset']} | `{row['model']}` | {row['metric']}"
         protocol = f"{row['protocol']}; {len(row['seeds'])} seeds"
-        lines.append(
-            f"| {row['dataset']} | `{row['model']}` | {row['metric']} | {_value(row)} | {protocol} |"
-        )
+        lines.append(f"| {names} | {_value(row)} | {protocol} |")
     return "\n".join(lines)
 
 
