@@ -37,7 +37,7 @@ def write_1m(folder: pathlib.Path, ratings: str = "ratings.dat") -> pathlib.Path
     events = [(1, 1, 5, 978300760), (1, 2, 3, 978302109), (2, 1, 4, 978298413)]
     if ratings == "ratings.dat":
         write(folder / ratings, ["::".join(map(str, event)) for event in events])
-    movies = ["1::Toy Story (1995)::Animation|Comedy", "2::Été, L' (1968)::Drama"]
+    movies = ["1::Toy Story (1995)::Animation|Comedy", "2::1900 Été, L' (1968)::Drama"]
     write(folder / "movies.dat", movies, "latin-1")
     write(folder / "users.dat", ["1::F::1::10::48067", "2::M::56::16::70072"])
     return folder

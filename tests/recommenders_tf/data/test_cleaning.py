@@ -49,8 +49,8 @@ def test_each_bad_row_goes_to_quarantine_with_its_reason(tables, schema, table, 
         assert list(json.loads(record["row"]).values()) == line.split(",")
 
 
-def test_good_rows_are_typed(tables, schema):
-    good, report = clean(tables(), schema)
+def test_good_rows_are_typed(tables, schema, tmp_path):
+    good, report = clean(tables(), schema, quarantine=tmp_path / "bad.jsonl")
     assert good["events"].iloc[1].to_dict() == {
         "user": "u1",
         "item": "i1",
@@ -60,7 +60,7 @@ def test_good_rows_are_typed(tables, schema):
     }
     assert good["items"]["genres"].tolist() == [["a", "b"], []]
     assert report.counts() == {}
-    assert report.path is None
+    assert report.path is None and not (tmp_path / "bad.jsonl").exists()
 
 
 def test_events_of_a_quarantined_item_go_too(tables, schema):

@@ -48,7 +48,7 @@ def test_1m(tmp_path):
     log = data.load("movielens-1m", write_1m(tmp_path))
     assert log.users["occupation"].tolist() == ["K-12 student", "self-employed"]
     assert log.users["age"].tolist() == [1.0, 56.0]
-    assert log.items["title"].tolist() == ["Toy Story (1995)", "Été, L' (1968)"]
+    assert log.items["title"].tolist() == ["Toy Story (1995)", "1900 Été, L' (1968)"]
     assert log.items["release_year"].tolist() == [1995.0, 1968.0]
     assert log.events["timestamp"].tolist() == [978300760, 978302109, 978298413]
 
@@ -81,14 +81,14 @@ RATINGS = [
     ("2", "2", "50"),
     ("3", "1", ""),
 ]
-ORDER = ["1 1", "1 2", "1 3", "1 4", "2 3", "2 1", "2 2", "3 1"]
+ORDER = ["1 4", "1 3", "2 4", "2 3", "2 2", "2 1", "3 4"]  # in new ids
 USERS = ["1 2", "2 1", "3 3"]  # new id, MovieLens id
-ITEMS = ["1 1", "2 2", "3 3", "4 4"]
+ITEMS = ["4 1", "3 2", "2 3", "1 4"]
 
 
 def write_1m_with_gaps(folder):
     sequences = folder / "sequential-ml-1m"
-    write(sequences / "ml-1m.txt.gz", ["1 1", "1 2", *[f"2 {i}" for i in (1, 2, 3, 4)], "3 1"])
+    write(sequences / "ml-1m.txt.gz", ORDER)
     write(sequences / "sas_to_original_users.txt.gz", USERS)
     write(sequences / "sas_to_original_items.txt.gz", ITEMS)
     rows = [f"{user},{item},3,{time}" for user, item, time in RATINGS]

@@ -42,9 +42,9 @@ def test_delimiter_of_several_characters_and_latin_1(tmp_path):
 
 
 def test_quotes(tmp_path):
-    lines = ['a,"b, c"', "plain,d", '"say ""hi""",e']
+    lines = ["1,2", 'a,"b, c"', "3,4", "5,6", '"say ""hi""",e']
     raw = TableSource(write(tmp_path / "t.csv", "\n".join(["x,y", *lines]))).read()
-    assert rows(raw) == [["a", "b, c"], ["plain", "d"], ['say "hi"', "e"]]
+    assert rows(raw) == [["1", "2"], ["a", "b, c"], ["3", "4"], ["5", "6"], ['say "hi"', "e"]]
 
 
 def test_a_broken_quote_costs_its_own_line_only(tmp_path):
@@ -92,6 +92,8 @@ def test_header_with_byte_order_mark(tmp_path):
     path = write(tmp_path / "t.csv", "\ufeffuser,item\n1,2\n")
     assert rows(TableSource(path).read()) == [["1", "2"]]
     assert TableSource(path).column_names() == ("user", "item")
+    no_header = TableSource(write(tmp_path / "n.csv", "\ufeff1,2\n"), columns=("user", "item"))
+    assert rows(no_header.read()) == [["1", "2"]]
 
 
 def test_header_that_names_a_column_twice(tmp_path):
@@ -140,6 +142,11 @@ def test_parquet_becomes_the_same_text(tmp_path):
     assert rows(raw)[1][:-1] == ["2", "", "", "0", "", "b", [], ""]
     table = pq.read_table(tmp_path / "t.parquet")
     pd.testing.assert_frame_equal(source.parse_table(table).frame, raw.frame)
+
+
+def test_numbers_that_are_none_are_missing():
+    numbers = pa.table({"x": pa.array([1.5, float("nan"), None])})
+    assert text_frame(numbers)["x"].tolist() == ["1.5", "", ""]
 
 
 def test_times_of_any_unit_become_seconds():
