@@ -225,6 +225,11 @@ def _is_time(values: pd.Series, name: str) -> bool:
     found = to_seconds(values)
     in_range = found.between(_YEAR_1990, _YEAR_2100).mean() > 0.5
     if is_time_name(name):
+        if (found / 1000).between(_YEAR_1990, _YEAR_2100).mean() > 0.5:
+            raise SchemaError(
+                f"Column `{name}` holds times in milliseconds; times are in Unix seconds or ISO "
+                "8601: divide them by 1000, in the file or in the `tidy` of a `TableSource`."
+            )
         return bool(in_range)
     return bool(in_range and found.nunique() > _MOST_CATEGORIES and (found.dropna() % 1 == 0).all())
 

@@ -49,8 +49,8 @@ def event_reasons(
 ) -> pd.Series:
     """Say for each event what is wrong with it beside other rows.
 
-    An event is a duplicate if an earlier row has the same user, item and time (the same user and
-    item, where the schema has no event time).
+    An event is a duplicate if an earlier row has the same user, item and time. Where the schema
+    has no event time, context and label must be the same too.
 
     Args:
         events: Good typed events.
@@ -63,7 +63,8 @@ def event_reasons(
     """
     user, item, time = schema.user_id.name, schema.item_id.name, schema.event_time
     reasons = pd.Series("", index=events.index, dtype=object)
-    key = [user, item, *([time.name] if time else [])]
+    rest = [c.name for c in event_columns(schema) if c.kind is not Kind.MULTI_HOT]
+    key = [user, item, time.name] if time else rest
     reasons[events.duplicated(key)] = Reason.DUPLICATE_EVENT.value
     if items is not None:
         reasons[~events[item].isin(items)] = Reason.UNKNOWN_ITEM.value

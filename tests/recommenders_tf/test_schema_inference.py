@@ -101,6 +101,11 @@ def test_the_event_time_is_known_by_its_range(values):
     assert schema.sequences[0].name == "history"
 
 
+def test_times_in_milliseconds_are_refused():
+    with pytest.raises(SchemaError, match="Column `time` holds times in milliseconds"):
+        infer_schema(events(time=lambda n: range(978300760000, 978300760000 + n)))
+
+
 def test_a_log_without_times_has_no_history():
     schema = infer_schema(events(year=lambda n: [1990 + i for i in range(n)]))
     assert schema.event_time is None and schema.sequences == ()

@@ -174,15 +174,21 @@ def test_which_columns_stand_where(schema):
     assert [c.name for c in event_columns(schema)] == ["user", "item", "device", "time", "rating"]
 
 
-def test_without_event_time_a_pair_may_occur_once():
+def test_without_event_time_equal_events_are_duplicates():
     schema = FeatureSchema.from_dict(
         {
             "columns": {
                 "user": {"kind": "id", "role": "user"},
                 "item": {"kind": "id", "role": "item"},
+                "device": {"kind": "categorical", "role": "context"},
             }
         }
     )
-    frame = pd.DataFrame({"user": ["a", "a", "b"], "item": ["x", "x", "x"]})
-    _, report = clean({"events": RawRows(frame)}, schema, LENIENT)
+    frame = pd.DataFrame({"user": list("aaab"), "item": "x", "device": ["tv", "pc", "tv", "tv"]})
+    good, report = clean({"events": RawRows(frame)}, schema, LENIENT)
     assert report.counts() == {"events": {"duplicate event": 1}}
+    assert good["events"].to_numpy().tolist() == [
+        ["a", "x", "tv"],
+        ["a", "x", "pc"],
+        ["b", "x", "tv"],
+    ]
