@@ -81,7 +81,7 @@ class DataConfig:
     schema: str | None = None
     data_dir: str | None = None
     split: SplitConfig = SplitConfig()
-    cleaning: CleaningLimits = CleaningLimits()
+    cleaning: CleaningLimits = dataclasses.field(default_factory=CleaningLimits)
     shards: int = 8
 
     def __post_init__(self) -> None:
@@ -145,6 +145,8 @@ class KubeflowConfig:
         pipeline_root: Where artifacts are written, such as `gs://bucket/runs`.
         data_dir: Folder with the data, as the containers see it, such as `/gcs/bucket/data`.
         serving_dir: Where models are pushed.
+        work_dir: Folder for quarantined rows and checkpoints, as the containers see it, such as
+            `/gcs/bucket/work`.
         cpu: Processors of the Trainer.
         memory: Memory of the Trainer in GB.
         gpu_type: Accelerator of the Trainer; none trains on its processors.
@@ -156,6 +158,7 @@ class KubeflowConfig:
     pipeline_root: str
     data_dir: str
     serving_dir: str
+    work_dir: str
     cpu: float = 4.0
     memory: float = 16.0
     gpu_type: str | None = None

@@ -11,7 +11,8 @@ from typing import Any
 import apache_beam as beam
 import pandas as pd
 from google.protobuf import any_pb2, wrappers_pb2
-from tfx import v1 as tfx
+from tfx import types
+from tfx.components import FileBasedExampleGen
 from tfx.components.example_gen.base_example_gen_executor import BaseExampleGenExecutor
 from tfx.dsl.components.base import executor_spec
 from tfx.dsl.io import fileio
@@ -54,7 +55,7 @@ class ExampleGenConfig:
     quarantine_dir: str
 
 
-def example_gen(config: ExampleGenConfig, folder: str) -> tfx.components.FileBasedExampleGen:
+def example_gen(config: ExampleGenConfig, folder: str) -> FileBasedExampleGen:
     """Return the component that makes the examples.
 
     Its output has the splits `train` and `eval`, one example an event with all raw features, and
@@ -68,7 +69,7 @@ def example_gen(config: ExampleGenConfig, folder: str) -> tfx.components.FileBas
     packed.Pack(wrappers_pb2.StringValue(value=json.dumps(dataclasses.asdict(config))))
     every_file = example_gen_pb2.Input.Split(name="folder", pattern="*")
     splits = [example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=1) for name in SPLITS]
-    return tfx.components.FileBasedExampleGen(
+    return FileBasedExampleGen(
         input_base=folder,
         input_config=example_gen_pb2.Input(splits=[every_file]),
         output_config=example_gen_pb2.Output(
@@ -99,8 +100,8 @@ class Executor(BaseExampleGenExecutor):
 
     def Do(  # noqa: N802
         self,
-        input_dict: dict[str, list[tfx.types.Artifact]],
-        output_dict: dict[str, list[tfx.types.Artifact]],
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
         """Write the examples, and the account of all rows beside them.

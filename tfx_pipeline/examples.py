@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -41,7 +42,7 @@ def with_histories(events: pd.DataFrame, schema: FeatureSchema) -> pa.RecordBatc
             spans = history_spans(users, times, column.max_length or DEFAULT_MAX_LENGTH)
             positions, splits = spans.ragged()
             values = events[column.source].to_numpy(object)[positions]
-            arrays[column.name] = _lists(pa.array(values, pa.string()).cast(pa.binary()), splits)
+            arrays[column.name] = _lists(_bytes(values), splits)
             arrays[column.name + _TIMES] = _lists(pa.array(times[positions], pa.int64()), splits)
     return pa.RecordBatch.from_arrays([*arrays.values()], [*arrays])
 
@@ -146,27 +147,35 @@ def find_cut(events: beam.PCollection, schema: FeatureSchema, split: SplitConfig
 
 
 def list_array(values: pd.Series, column: Column) -> pa.Array:
-    """Return raw values as a tf.Example holds them: a list a row, empty where there is none.
+    """Return raw values as a tf.Example holds them, a list a row.
 
-    A missing string is the empty string, a missing number no value.
+    A missing string is the empty string, a missing number no value at all.
     """
     if column.kind is Kind.MULTI_HOT:
         lengths = values.map(len).to_numpy()
         flat = np.concatenate([*values, np.array([], object)]).astype(object)
-        splits = np.concatenate([[0], np.cumsum(lengths)])
-        return _lists(pa.array(flat, pa.string()).cast(pa.binary()), splits)
+        return _lists(_bytes(flat), np.concatenate([[0], np.cumsum(lengths)]))
+    splits = np.arange(len(values) + 1)
     if column.kind in (Kind.NUMERIC, Kind.LABEL):
         known = ~np.isnan(values.to_numpy(np.float64))
         splits = np.concatenate([[0], np.cumsum(known)])
-        return _lists(pa.array(values.to_numpy(np.float32)[known]), splits)
-    splits = np.arange(len(values) + 1)
+        return _lists(pa.array(values.to_numpy(np.float32)[known]), splits, missing=~known)
     if column.kind is Kind.TIMESTAMP:
         return _lists(pa.array(values.to_numpy(np.int64)), splits)
-    return _lists(pa.array(values, pa.string()).cast(pa.binary()), splits)
+    return _lists(_bytes(values), splits)
 
 
-def _lists(values: pa.Array, splits: npt.NDArray[np.integer]) -> pa.ListArray:
-    return pa.ListArray.from_arrays(pa.array(splits, pa.int32()), values)
+def _bytes(values: Any) -> pa.Array:
+    return pa.array(values, pa.string()).cast(pa.binary())
+
+
+def _lists(
+    values: pa.Array,
+    splits: npt.NDArray[np.integer],
+    missing: npt.NDArray[np.bool_] | None = None,
+) -> pa.ListArray:
+    mask = None if missing is None else np.append(missing, False)
+    return pa.ListArray.from_arrays(pa.array(splits, pa.int32(), mask=mask), values)
 
 
 def _add_counts(counts: Collection[pd.Series]) -> pd.Series:

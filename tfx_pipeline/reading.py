@@ -20,7 +20,7 @@ from recommenders_tf.schema import Column, FeatureSchema
 from tfx_pipeline.config import FilesConfig
 
 POSITION = "__position__"
-"""Column with the place of a row in its file: Beam keeps no order, duplicates and splits need it."""
+"""Column with the place of a row in its file: Beam keeps no order, but which is last needs one."""
 
 BLOCK_ROWS = 4096
 _BOM = b"\xef\xbb\xbf"

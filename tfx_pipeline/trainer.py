@@ -1,0 +1,167 @@
+"""The Trainer's `run_fn`: transformed examples in, one SavedModel and its metrics out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import tensorflow as tf
+import tensorflow_transform as tft
+from tfx.components.trainer.fn_args_utils import FnArgs
+from tfx.dsl.io import fileio
+from tfx.utils import io_utils
+
+from recommenders_tf import features, registry, training
+from recommenders_tf.cascade import Cascade
+from recommenders_tf.models.ranker import Ranker
+from recommenders_tf.models.retriever import Retriever
+from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.serving_tables import ServingTables
+from tfx_pipeline.config import ModelConfig, from_dict
+from tfx_pipeline.raw_log import read_logs, records
+from tfx_pipeline.transform_encoder import TransformEncoder
+
+METRICS_FILE = "metrics.json"
+_SHUFFLED = 100_000
+_EVAL_BATCH = 4096
+
+_Model = TypeVar("_Model", Retriever, Ranker)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainerConfig:
+    """What the Trainer is told.
+
+    Args:
+        schema: `FeatureSchema.to_dict` of what `preprocessing_fn` was given.
+        retriever: Model that finds candidates.
+        ranker: Model that puts them in order.
+        num_retrieved: Candidates that the ranker sees.
+        work_dir: Folder that outlives a killed training; its checkpoints are there.
+        raw_examples: Folder of the artifact that ExampleGen wrote; the component adds it.
+    """
+
+    schema: Mapping[str, Any]
+    retriever: ModelConfig
+    ranker: ModelConfig
+    num_retrieved: int
+    work_dir: str
+    raw_examples: str = ""
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Train retriever and ranker, measure them on held-out events, export both as one model.
+
+    Args:
+        fn_args: Of TFX; `custom_config` holds the fields of `TrainerConfig`.
+    """
+    config = from_dict(TrainerConfig, fn_args.custom_config)
+    output = tft.TFTransformOutput(fn_args.transform_graph_path)
+    encoder = TransformEncoder(FeatureSchema.from_dict(config.schema), output)
+    train_log, eval_log = read_logs(config.raw_examples, encoder.schema)
+    tables = ServingTables(encoder, train_log)
+    folder = pathlib.Path(config.work_dir) / "training" / _fingerprint(fn_args)
+
+    def fit(model: ModelConfig) -> Any:
+        return train_model(model, tables, fn_args.train_files, len(train_log), folder)
+
+    popularity, retriever = fit(ModelConfig("popularity")), fit(config.retriever)
+    ranker = fit(config.ranker)
+    cascade = Cascade(retriever, ranker, config.num_retrieved)
+    held_out = batches(fn_args.eval_files, encoder.schema, _EVAL_BATCH)
+    metrics = {
+        "popularity": popularity.evaluate(eval_log),
+        "retriever": retriever.evaluate(eval_log),
+        "ranker": ranker.evaluate(held_out, return_dict=True, verbose=0),
+        "models": {"retriever": config.retriever.model, "ranker": config.ranker.model},
+        "held_out_events": len(eval_log),
+        "items": len(eval_log.items),
+    }
+    with fileio.open(os.path.join(fn_args.model_run_dir, METRICS_FILE), "w") as file:
+        file.write(json.dumps(metrics, indent=2))
+    cascade.export(fn_args.serving_model_dir)
+    io_utils.copy_dir(str(folder), os.path.join(fn_args.model_run_dir, "logs"))
+    shutil.rmtree(folder)
+
+
+def train_model(
+    config: ModelConfig,
+    tables: ServingTables,
+    examples: list[str],
+    count: int,
+    folder: pathlib.Path,
+) -> Any:
+    """Return a trained model that answers in raw ids.
+
+    A model that an earlier, killed run had finished is read back; one that it had begun goes on.
+
+    Args:
+        config: The model.
+        tables: Users, items and histories it answers for.
+        examples: File patterns of the transformed training examples.
+        count: Their number.
+        folder: Where checkpoints and logs are kept.
+    """
+    folder = folder / config.model
+    settings = training.TrainingConfig(config.epochs, config.batch_size, folder=folder)
+    with training.prepare(settings).scope():
+        model = registry.get(config.model)(tables.schema, **config.parameters)
+        model.compile()
+    weights = folder / "weights" / "finished"
+    if weights.with_suffix(".index").exists():
+        model.load_weights(weights)
+    else:
+        print(f"Training {config.model}, {count:,} examples an epoch", flush=True)
+        steps = -(-count // config.batch_size)
+        data = batches(examples, tables.schema, config.batch_size, shuffle=True)
+        training.train(model, data.apply(tf.data.experimental.assert_cardinality(steps)), settings)
+        model.save_weights(weights)
+    model.bind(tables)
+    return model
+
+
+def batches(
+    patterns: list[str], schema: FeatureSchema, batch_size: int, shuffle: bool = False
+) -> tf.data.Dataset:
+    """Return batches of transformed examples: features as models take them, and labels.
+
+    Args:
+        patterns: File patterns.
+        schema: Fitted schema with a label.
+        batch_size: Examples a batch; the last one may be smaller.
+        shuffle: Whether every epoch takes the examples in a new random order.
+    """
+    label = schema.label
+    assert label is not None
+    spec = {
+        name: tf.io.FixedLenFeature(
+            value.shape[1:], tf.int64 if value.dtype == tf.bool else value.dtype
+        )
+        for name, value in features.encoded_spec(schema).items()
+    }
+    spec[label.name] = tf.io.FixedLenFeature([], tf.float32)
+    masks = [schema.mask_name(column) for column in schema.features if column.is_list]
+
+    def parse(serialized: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        encoded = tf.io.parse_example(serialized, spec)
+        encoded |= {name: tf.cast(encoded[name], tf.bool) for name in masks}
+        return encoded, encoded.pop(label.name)
+
+    dataset = records(patterns, shuffle)
+    if shuffle:
+        dataset = dataset.shuffle(_SHUFFLED)
+    # Parsing a batch at a time is many times as fast as example by example.
+    dataset = dataset.batch(batch_size).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+    return dataset.prefetch(tf.data.AUTOTUNE)
+
+
+def _fingerprint(fn_args: FnArgs) -> str:
+    """Return what a run has in common with the killed one that it may go on from."""
+    inputs = (fn_args.custom_config, fn_args.transform_graph_path, fn_args.train_files)
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
