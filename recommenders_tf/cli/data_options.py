@@ -157,8 +157,8 @@ def _report(log: EventLog) -> None:
     if report is None:
         return
     for table, names in report.unknown_columns.items():
-        note(f"Columns of the {table} that the schema does not know are left out: {names}.")
+        note(f"Left out, unknown to the schema: {', '.join(names)} of the {table}.")
     for table, reasons in report.counts().items():
         counts = ", ".join(f"{reason}: {rows:,}" for reason, rows in reasons.items())
-        total = report.rows_in[table]
-        note(f"Bad rows of the {total:,} {table} are set aside ({counts}); see {report.path}.")
+        share = f"{sum(reasons.values()):,} of {report.rows_in[table]:,} {table}"
+        note(f"Set aside {share}, which are bad ({counts}); see {report.path}.")

@@ -14,12 +14,11 @@ _ONE = {bool: "true or false", int: "a whole number", float: "a number", str: "t
 _SEVERAL = {int: "whole numbers", float: "numbers", str: "texts"}
 
 
-def parse(name: str, constructor: Any, settings: Iterable[str]) -> dict[str, Any]:
+def parse(model: Any, settings: Iterable[str]) -> dict[str, Any]:
     """Return the hyper-parameters that settings name.
 
     Args:
-        name: Name of the model.
-        constructor: Its `__init__`, whose annotated arguments are the hyper-parameters.
+        model: Class of the model; the arguments of its constructor are the hyper-parameters.
         settings: Texts `key=value`.
 
     Returns:
@@ -30,14 +29,14 @@ def parse(name: str, constructor: Any, settings: Iterable[str]) -> dict[str, Any
             value of another type.
 
     Example:
-        >>> def constructor(self, schema, units: Sequence[int] = (64,), rate: float = 0.1): ...
-        >>> parse("mine", constructor, ["units=32,16", "rate=1"])
-        {'units': (32, 16), 'rate': 1.0}
+        >>> from recommenders_tf import models
+        >>> parse(models.TwoTower, ["hidden_units=32,16", "dropout=0"])
+        {'hidden_units': (32, 16), 'dropout': 0.0}
     """
-    hints = get_type_hints(constructor)
+    name, hints = model.info.name, get_type_hints(model.__init__)
     known = {
         key: parameter.default
-        for key, parameter in inspect.signature(constructor).parameters.items()
+        for key, parameter in inspect.signature(model.__init__).parameters.items()
         if key not in ("self", "schema", "kwargs")
     }
     values = {}

@@ -104,9 +104,10 @@ def train(
 ) -> None:
     """Train a model and measure it on events that it has not seen.
 
-    The folder of the run gets the model (model.keras), metrics (metrics.json), all
-    settings (run.json), the loss of each epoch (history.csv) and TensorBoard logs.
-    Models that retrieve are measured over the full catalogue.
+    The folder of the run gets the model (model.keras), its metrics
+    (metrics.json), all settings (run.json), the loss of each epoch (history.csv)
+    and logs for TensorBoard. Models that retrieve are measured over the full
+    catalogue.
 
     Examples:
       recommenders-tf train popularity --synthetic
@@ -120,7 +121,7 @@ def train(
         from recommenders_tf import data, training
 
         cls = registry.get(name)
-    chosen = hyper_parameters.parse(name, vars(cls)["__init__"], settings or ())
+    chosen = hyper_parameters.parse(cls, settings or ())
     folder = output or RUNS / f"{name}-{source.name}"
     folder.mkdir(parents=True, exist_ok=True)
     how: dict[str, Any] = {
@@ -138,7 +139,11 @@ def train(
     with training.prepare(config).scope():
         recommender = cls(encoded.schema, **chosen)
         recommender.compile()
-    training.train(recommender, encoded, config)
+    try:
+        training.train(recommender, encoded, config)
+    except KeyboardInterrupt:
+        note("Stopped. The same command goes on after the last whole epoch.")
+        raise
     recommender.save(folder / MODEL_FILE)
     metrics = measure(recommender, test)
     write_json(folder / METRICS_FILE, metrics)

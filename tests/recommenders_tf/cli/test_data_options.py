@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from recommenders_tf import data
+from recommenders_tf.cli.data_options import DataOptions, Split
+from recommenders_tf.data.event_log import STRATEGIES
+
+FILE = pathlib.Path("events.csv")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def files(tmp_path):
+    log = data.synthetic(num_users=20, num_items=30, num_events=300, seed=4)
+    return data.write_files(log, tmp_path / "files")
+
+
+def own(files, **changes):
+    named = {table: files / f"{table}.csv" for table in ("events", "users", "items")}
+    return DataOptions(**{**named, "schema": files / "schema.yaml", **changes})
+
+
+def test_splits_are_those_of_the_log():
+    assert tuple(split.value for split in Split) == STRATEGIES
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"synthetic": True, "dataset": "x"}, "only one of --dataset, --synthetic and --events"),
+        ({"events": FILE}, "--events needs --schema: draft one with `recommenders-tf schema"),
+        ({"items": FILE, "synthetic": True}, "go with --events"),
+    ],
+)
+def test_options_that_contradict_each_other(options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        DataOptions(**options)
+
+
+def test_no_data_at_all():
+    with pytest.raises(ValueError, match="Say which data: --dataset NAME"):
+        DataOptions().load()
+
+
+def test_an_unknown_data_set_lists_the_known_ones():
+    with pytest.raises(ValueError, match="no data set 'ml'; there are movielens-100k"):
+        DataOptions(dataset="ml").load()
+
+
+def test_files_of_ones_own(files):
+    source = own(files)
+    log = source.load()
+    assert (len(log), len(log.users), len(log.items)) == (300, 20, 30)
+    assert source.name == "events"
+    assert DataOptions.from_dict(source.to_dict()) == source
+
+
+def test_what_is_left_out_is_told_on_stderr(files, capsys):
+    lines = (files / "events.csv").read_text().splitlines()
+    lines = [f"{lines[0]},colour", *(f"{line},red" for line in lines[1:])]
+    lines[5] = ",".join(["", *lines[5].split(",")[1:]])
+    (files / "events.csv").write_text("\n".join(lines))
+    assert len(own(files).load()) == 299
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "unknown to the schema: colour of the events." in printed.err
+    assert "Set aside 1 of 300 events, which are bad (missing id: 1); see" in printed.err
+    with pytest.raises(data.BadDataError, match="1 of 300 rows"):
+        own(files, max_bad_share=0.0).load()
