@@ -1,0 +1,1 @@
+"""Programs that use the toolkit as its users would."""

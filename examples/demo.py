@@ -1,0 +1,122 @@
+"""Events in, recommendations out of a gRPC server: `make demo`.
+
+Runs the TFX pipeline on MovieLens 100K, serves what it pushed with the embedded server, and asks
+that server, as any client would, what one user should watch next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from recommenders_tf import data
+from recommenders_tf.cli.console import errors, note, print_table, quiet
+
+CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
+MODEL, LIST_LENGTH, WATCHED_SHOWN = "recommender", 10, 8
+_START_SECONDS = 120
+
+
+def demo(
+    user: Annotated[
+        str, typer.Option(help="Raw id of the user to recommend for.", show_default=False)
+    ] = "",
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Take made-up events, not MovieLens.")
+    ] = False,
+    data_dir: Annotated[
+        pathlib.Path | None, typer.Option(help="Folder with MovieLens 100K.")
+    ] = None,
+) -> None:
+    """Run the whole chain: data, pipeline, push, server, client."""
+    name = "synthetic" if synthetic else "movielens-100k"
+    try:
+        log = data.load(name, data_dir)
+    except data.DatasetNotFoundError as error:
+        note(f"{error}\nGoing on with made-up events.")
+        name, log = "synthetic", data.load("synthetic")
+    note(f"Events: {log!r}")
+    user = user or log.events[log.schema.user_id.name].iloc[0]
+
+    with errors.status("Loading TFX"):
+        from tfx_pipeline.__main__ import show_result, show_step
+        from tfx_pipeline.config import PipelineConfig
+        from tfx_pipeline.runners import local
+    logging.disable(logging.ERROR)
+    result = local.run(
+        PipelineConfig.load(CONFIGS / f"{name.replace('-', '_')}.yaml"), show_step, cache=True
+    )
+    if result.pushed is None:
+        show_result(result)
+        raise typer.Exit(1)
+
+    with serving(pathlib.Path(result.pushed).parent) as address:
+        recommended = ask(address, user)
+    events, items, schema = log.events, log.items, log.schema
+    item_id = schema.item_id.name
+    titles = items.set_index(item_id)["title"]
+    watched = events[events[schema.user_id.name] == user].sort_values(schema.event_time.name)
+    latest = watched[item_id].iloc[::-1][:WATCHED_SHOWN]
+    print_table(
+        [f"user {user} watched last (of {len(watched)})"], [[titles[item]] for item in latest]
+    )
+    print_table(
+        ["rank", "recommended by the server", "score"],
+        [[rank, titles[item], score] for rank, (item, score) in enumerate(recommended, 1)],
+    )
+    show_result(result)
+
+
+def ask(address: str, user: str) -> list[tuple[str, float]]:
+    """Return the recommendations of the server for a user: item ids and scores."""
+    from serving.client import ServingClient
+
+    with ServingClient(address, model=MODEL) as client:
+        note(f"Asking version {client.status()[0].version} of the model at {address}")
+        return list(client.recommend([user], k=LIST_LENGTH).for_user(0))
+
+
+@contextlib.contextmanager
+def serving(folder: pathlib.Path) -> Iterator[str]:
+    """Run the embedded server on a folder of model versions, and give its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        *(sys.executable, "-m", "serving.server", f"--port={port}"),
+        *(f"--model_name={MODEL}", f"--model_base_path={folder.resolve()}"),
+    ]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        with errors.status("Starting the server"):
+            _wait_for(port, server)
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Return once the port answers."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.2)
+    raise RuntimeError(
+        f"The model server did not start; see why with `python -m serving.server --port={port}`."
+    )
+
+
+if __name__ == "__main__":
+    quiet()
+    typer.run(demo)
