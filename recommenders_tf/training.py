@@ -97,7 +97,7 @@ def train(
     """
     with model.distribute_strategy.scope():
         model(example_batch(model.schema))  # a backup needs weights to be restored into
-    console = Console(stderr=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(
         *columns,
@@ -180,4 +180,4 @@ class _Report(tf.keras.callbacks.Callback):
         metrics = "  ".join(f"{name} {float(value):.4f}" for name, value in (logs or {}).items())
         seconds = time.monotonic() - self._started
         count = f"{epoch + 1:>{len(str(self.params['epochs']))}}/{self.params['epochs']}"
-        self._bar.console.print(f"Epoch {count}  {metrics}  {seconds:.1f} s", highlight=False)
+        self._bar.console.print(f"Epoch {count}  {metrics}  {seconds:.1f} s")
