@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from tfx_bsl.coders import example_coder
 
 from recommenders_tf.data import check_point_in_time, history_spans
-from recommenders_tf.preprocessor import DEFAULT_MAX_LENGTH
 from recommenders_tf.schema import Column, FeatureSchema, Kind, Role, SchemaError
 from tfx_pipeline.config import SplitConfig
 
@@ -39,7 +38,7 @@ def with_histories(events: pd.DataFrame, schema: FeatureSchema) -> pa.RecordBatc
         users = pd.factorize(events[schema.user_id.name])[0]
         times = events[schema.event_time.name].to_numpy()
         for column in schema.sequences:
-            spans = history_spans(users, times, column.max_length or DEFAULT_MAX_LENGTH)
+            spans = history_spans(users, times, column.max_length)
             positions, splits = spans.ragged()
             values = events[column.source].to_numpy(object)[positions]
             arrays[column.name] = _lists(_bytes(values), splits)

@@ -38,7 +38,9 @@ from tfx_pipeline.components.schema_gen import FeatureSchemaGen
 from tfx_pipeline.components.trainer import Trainer
 from tfx_pipeline.config import ConfigError, ModelConfig, PipelineConfig
 from tfx_pipeline.evaluation import eval_config
-from tfx_pipeline.example_gen import ExampleGenConfig, example_gen
+from tfx_pipeline.example_gen import example_gen
+from tfx_pipeline.make_examples import ExampleGenConfig
+from tfx_pipeline.preprocessing import with_lengths
 from tfx_pipeline.trainer import TrainerConfig
 
 EVENT_SPLITS, TABLE_SPLITS = ["train", "eval"], ["items", "users"]
@@ -78,6 +80,7 @@ def components(
         ConfigError: The models do not fit the config or the schema.
     """
     check_models(config, schema)
+    schema = with_lengths(schema)
     data = config.data
     examples = example_gen(
         ExampleGenConfig(
@@ -173,7 +176,7 @@ def check_models(config: PipelineConfig, schema: FeatureSchema) -> None:
             raise ConfigError(
                 f"`{section}.model` is `{model.model}`, a {cls.kind} model; name a {kind} model."
             )
-        known = [n for n in inspect.signature(cls.__init__).parameters][2:-1]
+        known = list(inspect.signature(cls.__init__).parameters)[2:-1]
         if unknown := [name for name in model.parameters if name not in known]:
             raise ConfigError(
                 f"Model `{model.model}` has no parameter `{unknown[0]}`; it has {', '.join(known)}."

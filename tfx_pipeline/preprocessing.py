@@ -37,12 +37,13 @@ def preprocessing_fn(inputs: Raw, custom_config: Mapping[str, Any]) -> dict[str,
     Args:
         inputs: Raw batch as in `features.raw_spec`; rows of the splits `items` and `users` have
             the columns of that table alone.
-        custom_config: The schema, as `FeatureSchema.to_dict` says it, under `schema`.
+        custom_config: The schema, as `FeatureSchema.to_dict` says it, under `schema`; its list
+            columns have a `max_length`.
 
     Returns:
         The encoded batch as in `features.encoded_spec`, masks as int64, and the label.
     """
-    schema = with_lengths(FeatureSchema.from_dict(custom_config["schema"]))
+    schema = FeatureSchema.from_dict(custom_config["schema"])
     rows = _rows_of(schema, inputs)
     vocabularies = {
         column.name: _vocabulary(column, inputs[column.name], rows)
@@ -86,7 +87,7 @@ def fitted_schema(schema: FeatureSchema, output: tft.TFTransformOutput) -> Featu
         schema: The schema that `preprocessing_fn` was given.
         output: Output of Transform.
     """
-    return _with_sizes(with_lengths(schema), output.vocabulary_size_by_name)
+    return _with_sizes(schema, output.vocabulary_size_by_name)
 
 
 def _with_sizes(schema: FeatureSchema, size_of: Callable[[str], Any]) -> FeatureSchema:

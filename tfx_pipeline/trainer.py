@@ -85,7 +85,10 @@ def run_fn(fn_args: FnArgs) -> None:
     }
     with fileio.open(os.path.join(fn_args.model_run_dir, METRICS_FILE), "w") as file:
         file.write(json.dumps(metrics, indent=2))
-    cascade.export(fn_args.serving_model_dir)
+    # Written here first: the artifact may be in a bucket.
+    exported = cascade.export(folder.with_name(folder.name + "-model"))
+    io_utils.copy_dir(str(exported), fn_args.serving_model_dir)
+    shutil.rmtree(exported)
     io_utils.copy_dir(str(folder), os.path.join(fn_args.model_run_dir, "logs"))
     shutil.rmtree(folder)
 
