@@ -10,6 +10,7 @@ Signatures (`[b]` is the batch; inputs with a default may be left out):
     score       user_id [b], item_id [b], history, context  →  score float32 [b]
     serving_default     examples string [b], serialized tf.Examples of raw features → score [b]
     transform_features  examples string [b]  →  the encoded features
+    labels      examples string [b]  →  the label by name, as the model was trained on it
     evaluate    examples string [b] of held-out events  →  score [b]; HR@10 and NDCG@10 [b], what
                 each adds to the retriever's metrics over the full catalogue
 """

@@ -6,14 +6,14 @@ module, so an answer is the same wherever it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import tensorflow as tf
 
 from recommenders_tf import features
 from recommenders_tf.index.exact import EXCLUDED_SCORE, exact_top_k
-from recommenders_tf.schema import FeatureSchema, Kind, Role
+from recommenders_tf.schema import Column, Kind, Role
 from recommenders_tf.serving_tables import UNKNOWN_ROW, ServingTables
 from recommenders_tf.signature_inputs import (
     DEFAULT_K,
@@ -83,7 +83,10 @@ class ServingGraph(tf.Module):
     def signatures(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
         """Return the signatures of a SavedModel by name."""
         named = {"serving_default": self._examples(), "score": self.score}
-        named |= {"transform_features": self._transform_features()}
+        columns = [c for c in self.tables.schema.columns.values() if c.kind is not Kind.CROSS]
+        named |= {"transform_features": self._transform(columns)}
+        if (label := self.tables.schema.label) is not None:
+            named |= {"labels": self._transform([label])}
         if self.retriever is not None:
             named |= {"recommend": self.recommend, "evaluate": self._evaluation()}
         if self.ranker is not None:
@@ -212,15 +215,14 @@ class ServingGraph(tf.Module):
 
         return tf.function(score_examples, input_signature=[examples_spec()], autograph=False)
 
-    def _transform_features(self) -> tf.types.experimental.PolymorphicFunction:
-        schema: FeatureSchema = self.tables.schema
-        columns = [c for c in schema.columns.values() if c.kind is not Kind.CROSS]
+    def _transform(self, columns: Sequence[Column]) -> tf.types.experimental.PolymorphicFunction:
+        """Return what encodes the given columns of examples, and crosses of them."""
 
-        def transform_features(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        def transform(examples: tf.Tensor) -> dict[str, tf.Tensor]:
             raw = tf.io.parse_example(examples, features.parsing_spec(columns))
             return self.tables.encoder.encode(raw)
 
-        return tf.function(transform_features, input_signature=[examples_spec()], autograph=False)
+        return tf.function(transform, input_signature=[examples_spec()], autograph=False)
 
     def _evaluation(self) -> tf.types.experimental.PolymorphicFunction:
         """Return what judges the model on held-out events, as `evaluation.evaluate_ranking` does.

@@ -16,8 +16,8 @@ def eval_config(config: EvaluationConfig, schema: FeatureSchema) -> tfma.EvalCon
     """Return the config of the Evaluator.
 
     The exported model judges itself: its signature `evaluate` gives the score of each held-out
-    event, and how high the retriever ranks it among all items. Labels come out of the signature
-    `transform_features`, so they are what the model was trained on.
+    event, and how high the retriever ranks it among all items. Its signature `labels` gives the
+    labels as it was trained on them, and leaves the raw features for slices.
 
     Args:
         config: What a model must reach.
@@ -27,7 +27,7 @@ def eval_config(config: EvaluationConfig, schema: FeatureSchema) -> tfma.EvalCon
     assert label is not None
     model = tfma.ModelSpec(
         signature_name="evaluate",
-        preprocessing_function_names=["transform_features"],
+        preprocessing_function_names=["labels"],
         label_key=label.name,
     )
     baseline = tfma.ModelSpec(name="baseline", is_baseline=True)

@@ -186,7 +186,7 @@ def test_unknown_columns_are_named_and_missing_ones_stop_the_run(log, folder, se
     with pytest.raises(ValueError, match="`items` lacks the column `price`"):
         unknown_columns(spec)
     (folder / "users.csv").unlink()
-    with pytest.raises(FileNotFoundError, match="users.csv"):
+    with pytest.raises(FileNotFoundError, match=r"users\.csv"):
         find_spec(None, config.files, log.schema, str(folder))
 
 
@@ -239,9 +239,7 @@ def test_another_runner_makes_the_same_examples(
 
 
 @pytest.mark.slow
-def test_two_processes_make_the_same_examples(
-    log, made, folder, tmp_path, settings, make_examples
-):
+def test_two_processes_make_the_same_examples(log, made, folder, tmp_path, settings, make_examples):
     options = "--direct_num_workers=2 --direct_running_mode=multi_processing"
     found = make_examples(log, folder, settings(log, tmp_path / "out"), options)
     assert as_set(found) == as_set(made)

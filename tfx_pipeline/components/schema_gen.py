@@ -40,12 +40,14 @@ def to_parsed_tfmd(schema: FeatureSchema) -> schema_pb2.Schema:
 
     Without it, one example that lacks a value would make its column sparse. Here an absent value
     is "", NaN or 0, so that the tables of users and items, which lack each other's columns, go
-    through Transform as the events do.
+    through Transform as the events do. A numeric column without any value is an anomaly.
     """
     proto = to_tfmd(schema)
     tensors = proto.tensor_representation_group[""].tensor_representation
     for feature in proto.feature:
         kind = schema[feature.name].kind
+        if kind is Kind.NUMERIC:
+            feature.presence.min_count = 1
         if kind in (Kind.MULTI_HOT, Kind.SEQUENCE):
             tensors[feature.name].ragged_tensor.feature_path.step.append(feature.name)
         elif kind is not Kind.CROSS:
