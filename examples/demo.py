@@ -12,7 +12,6 @@ import pathlib
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -88,33 +87,24 @@ def ask(address: str, user: str) -> list[tuple[str, float]]:
 @contextlib.contextmanager
 def serving(folder: pathlib.Path) -> Iterator[str]:
     """Run the embedded server on a folder of model versions, and give its address."""
+    from serving.client import ServingClient
+
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    address = f"127.0.0.1:{port}"
     command = [
         *(sys.executable, "-m", "serving.server", f"--port={port}"),
         *(f"--model_name={MODEL}", f"--model_base_path={folder.resolve()}"),
     ]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        with errors.status("Starting the server"):
-            _wait_for(port, server)
-        yield f"127.0.0.1:{port}"
+        with errors.status("Starting the server"), ServingClient(address, MODEL) as client:
+            client.wait_until_ready(_START_SECONDS)
+        yield address
     finally:
         server.terminate()
         server.wait()
-
-
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    """Return once the port answers."""
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.2)
-    raise RuntimeError(
-        f"The model server did not start; see why with `python -m serving.server --port={port}`."
-    )
 
 
 if __name__ == "__main__":
