@@ -99,7 +99,7 @@ def serving(folder: pathlib.Path) -> Iterator[str]:
     ]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        with errors.status("Starting the server"), ServingClient(address, MODEL) as client:
+        with errors.status("Starting the server"), ServingClient(address, model=MODEL) as client:
             client.wait_until_ready(_START_SECONDS)
         yield address
     finally:
