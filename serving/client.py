@@ -213,8 +213,10 @@ class ServingClient:
             "history": _padded("history", history, len(users)),
             "candidates": _padded("candidates", candidates, len(users)),
         }
-        given = {name: value for name, value in values.items() if value is not None}
-        given |= context or {}
+        given: dict[str, npt.ArrayLike] = {
+            name: value for name, value in values.items() if value is not None
+        }
+        given.update(context or {})
         described, known = self._recommend_inputs or self._describe_recommend()
         try:
             response = self._recommend(given, known)

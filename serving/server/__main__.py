@@ -56,8 +56,12 @@ def _prepare_tensorflow_import() -> None:
     warnings.simplefilter("ignore", FutureWarning)
     # `import tensorflow` ends with importing Keras if it can; a server has no use for it.
     for module in ("keras.src.optimizers", "tf_keras.src.optimizers"):
-        sys.modules.setdefault(module, None)
+        sys.modules.setdefault(module, None)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        # While TensorFlow is being imported there is nothing to finish.
+        sys.exit(130)

@@ -9,7 +9,7 @@ import gc
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import grpc
 
@@ -51,7 +51,7 @@ class Version:
     path: str
     state: State = State.START
     error: StatusError | None = None
-    servable: Servable | None = None
+    servable: Servable = field(init=False, repr=False)
     wanted: bool = True
     in_flight: int = 0
     failures: int = 0
@@ -122,7 +122,7 @@ class Model:
         """
         with self._changed:
             if number is None:
-                number = max(self._serving, default=None)
+                number = max(self._serving, default=0)
             version = self._serving.get(number)
             if version is not None:
                 version.in_flight += 1
@@ -238,9 +238,8 @@ class Model:
             version = min(unwanted, key=lambda v: v.number)
             self._set_state(version, State.UNLOADING)
             self._changed.wait_for(lambda: not version.in_flight)
-            servable, version.servable = version.servable, None
-        servable.close()
-        del servable
+        version.servable.close()
+        del version.servable
         # Graph and session refer to each other, so that only the collector frees them.
         gc.collect()
         self._set_state(version, State.END)

@@ -93,6 +93,8 @@ def _read_inputs(
 
 
 def _choose_outputs(signature: Signature, wanted: Collection[str]) -> tuple[str, ...]:
+    if not wanted:
+        return signature.output_names
     seen = set()
     for alias in wanted:
         if alias not in signature.outputs:
@@ -103,7 +105,7 @@ def _choose_outputs(signature: Signature, wanted: Collection[str]) -> tuple[str,
         if alias in seen:
             raise invalid_argument(f"duplicate output tensor alias: {alias}")
         seen.add(alias)
-    return tuple(sorted(seen or signature.outputs))
+    return tuple(sorted(seen))
 
 
 def _names(names: Collection[str]) -> str:

@@ -258,7 +258,8 @@ def test_a_new_version_that_takes_other_inputs():
         service.inputs, service.version = {"user_id", "k", "exclude_seen"}, 2
         assert client.recommend(["u"]).version == 2
         assert [set(r.inputs) for r in service.requests[1:]] == [{"user_id"}, service.inputs]
-        # This one takes fewer but minds none that is too many; it is asked anew all the same.
+        # A version that answers but is not the one described: its inputs are looked up anew, so
+        # that one with fewer inputs gets the right request at once.
         service.version = 3
         client.recommend(["u"])
         service.inputs = {"user_id", "k"}

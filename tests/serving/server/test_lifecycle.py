@@ -45,7 +45,7 @@ def push(server, saved_toys):
 
 @pytest.fixture
 def client(server):
-    with server.client(timeout=60, retries=0) as client:
+    with server.client(timeout=20, retries=0) as client:
         yield client
 
 
@@ -61,7 +61,7 @@ def test_a_new_version_takes_over_without_a_failed_request(server, client, push,
     answers, failures, stop = set(), [], threading.Event()
 
     def hammer() -> None:
-        with server.client(timeout=60, retries=0) as own:
+        with server.client(timeout=20, retries=0) as own:
             while not stop.is_set():
                 try:
                     answers.add(addend(own))
@@ -69,16 +69,16 @@ def test_a_new_version_takes_over_without_a_failed_request(server, client, push,
                     failures.append(error)
 
     old = addend(client)
-    threads = [threading.Thread(target=hammer) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    new = push()
-    eventually(lambda: addend(client) == new)
-    newer = push()
-    eventually(lambda: addend(client) == newer)
-    stop.set()
-    for thread in threads:
-        thread.join()
+    with futures.ThreadPoolExecutor() as pool:
+        try:
+            for _ in range(3):
+                pool.submit(hammer)
+            new = push()
+            eventually(lambda: addend(client) == new)
+            newer = push()
+            eventually(lambda: addend(client) == newer)
+        finally:
+            stop.set()
     assert not failures
     assert answers == {old, new, newer}
     eventually(lambda: states(client)[new] == "END")
@@ -124,14 +124,16 @@ def test_a_version_is_unloaded_after_its_last_request(server, client, push, even
     old, gate = addend(client), tmp_path / "gate"
     with futures.ThreadPoolExecutor() as pool:
         held = pool.submit(client.predict, {"path": str(gate)}, signature_name="hold")
-        new = push()
-        eventually(lambda: states(client)[old] == "UNLOADING")
-        assert states(client)[new] == "AVAILABLE"
-        assert addend(client) == new
-        with pytest.raises(ServingError, match=rf"Specific\(toy, {old}\)"):
-            client.predict({"x": [[0.0]]}, version=old)
-        assert not held.done()
-        gate.touch()
+        try:
+            new = push()
+            eventually(lambda: states(client)[old] == "UNLOADING")
+            assert states(client)[new] == "AVAILABLE"
+            assert addend(client) == new
+            with pytest.raises(ServingError, match=rf"Specific\(toy, {old}\)"):
+                client.predict({"x": [[0.0]]}, version=old)
+            assert not held.done()
+        finally:
+            gate.touch()
         assert held.result()["addend"] == old
     eventually(lambda: states(client)[old] == "END")
 

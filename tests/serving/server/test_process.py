@@ -42,17 +42,19 @@ def test_it_listens_once_a_version_is_there_and_drains_when_told_to_stop(
         assert probe.connect_ex(("127.0.0.1", server.port)) != 0
     saved_toys(server.base_path / "1", 1.0)
     server.wait_until_ready()
-    with server.client(timeout=60, retries=0) as client, futures.ThreadPoolExecutor() as pool:
+    with server.client(timeout=20, retries=0) as client, futures.ThreadPoolExecutor() as pool:
         held = pool.submit(client.predict, {"path": str(gate)}, signature_name="hold")
-        eventually(lambda: held.running())
-        client.predict({"x": [[1.0]]})
-        server.process.terminate()
-        eventually(lambda: "running requests get" in server.log())
-        with pytest.raises(ServingError) as raised:
+        try:
+            eventually(held.running)
             client.predict({"x": [[1.0]]})
-        assert raised.value.code is grpc.StatusCode.UNAVAILABLE
-        assert server.process.poll() is None and not held.done()
-        gate.touch()
+            server.process.terminate()
+            eventually(lambda: "running requests get" in server.log())
+            with pytest.raises(ServingError) as raised:
+                client.predict({"x": [[1.0]]})
+            assert raised.value.code is grpc.StatusCode.UNAVAILABLE
+            assert server.process.poll() is None and not held.done()
+        finally:
+            gate.touch()
         assert held.result()["addend"] == 1
     assert server.process.wait(60) == 0
     log = server.log()

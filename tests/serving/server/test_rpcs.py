@@ -226,7 +226,7 @@ def test_a_request_past_its_deadline_is_not_run(prediction, tmp_path):
     """Two requests hold both threads; a third one waits in the queue until its time is over."""
     gate, marker = tmp_path / "gate", tmp_path / "marker"
     hold = predict_request("name: 'toy' signature_name: 'hold'", {"path": str(gate)})
-    held = [prediction.Predict.future(hold, timeout=60) for _ in range(2)]
+    held = [prediction.Predict.future(hold, timeout=20) for _ in range(2)]
     mark = predict_request("name: 'toy' signature_name: 'mark'", {"path": str(marker)})
     with pytest.raises(grpc.RpcError) as raised:
         prediction.Predict(mark, timeout=0.5)
