@@ -16,11 +16,24 @@ FIRST_ID = 2
 
 
 class SchemaError(ValueError):
-    """A schema, or a use of one, that cannot work; the message names the column and the remedy."""
+    """A schema, or a use of one, that cannot work; the message names the column and the remedy.
+
+    Example:
+        >>> try:
+        ...     Column.from_dict("age", {"kind": "number", "role": "user"})
+        ... except SchemaError as error:
+        ...     print(str(error)[:47])
+        Column `age` has the unknown kind `number`; kno
+    """
 
 
 class Kind(str, enum.Enum):
-    """What a column holds, and so how it is encoded."""
+    """What a column holds, and so how it is encoded.
+
+    Example:
+        >>> Kind("multi_hot") in LIST_KINDS
+        True
+    """
 
     ID = "id"
     CATEGORICAL = "categorical"
@@ -34,7 +47,12 @@ class Kind(str, enum.Enum):
 
 
 class Role(str, enum.Enum):
-    """Whom a column describes."""
+    """Whom a column describes.
+
+    Example:
+        >>> Role("item").value
+        'item'
+    """
 
     USER = "user"
     ITEM = "item"
@@ -72,6 +90,11 @@ class Column:
         vocabulary_size: Fitted. Number of encoded ids, padding and unknown included.
         mean: Fitted. Of a numeric column, after `log` where asked for.
         stddev: Fitted. Of a numeric column, after `log` where asked for.
+
+    Example:
+        >>> column = Column.from_dict("age", {"kind": "numeric", "role": "user", "num_buckets": 5})
+        >>> column.is_bucketized, column.is_list
+        (True, False)
     """
 
     name: str

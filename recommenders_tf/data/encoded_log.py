@@ -44,6 +44,14 @@ class EncodedLog:
         log: The events, raw.
         schema: Fitted schema, for models to be built from.
         tables: Users, items and histories, for answers in raw ids.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> train, test = data.load("synthetic").split("leave_last_out")
+        >>> encoded = EncodedLog(test, data.encode(train).tables)
+        >>> features, label = next(iter(encoded.batches(8, shuffle=False)))
+        >>> features["history"].shape.as_list()
+        [8, 50]
     """
 
     def __init__(self, log: EventLog, tables: ServingTables) -> None:

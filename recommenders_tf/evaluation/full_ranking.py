@@ -61,6 +61,17 @@ def held_out_ranks(graph: ServingGraph, test: EventLog) -> np.ndarray:
 
     Returns:
         Ranks, float64 `[events]`.
+
+    Example:
+        >>> from recommenders_tf import data, models
+        >>> train, test = data.load("synthetic").split("leave_last_out")
+        >>> encoded = data.encode(train)
+        >>> model = models.Popularity(encoded.schema)
+        >>> model.compile()
+        >>> _ = model.fit(encoded, verbose=0)
+        >>> ranks = held_out_ranks(model.serving_graph(), test)
+        >>> bool(ranks.min() >= 1)
+        True
     """
     tables, schema = graph.tables, graph.tables.schema
     histories = tables.histories if test.past is None else tables.histories_of(test.past)

@@ -25,6 +25,17 @@ def load_model(path: str | pathlib.Path) -> Recommender:
 
     Raises:
         ValueError: The file is no saved recommender.
+
+    Example:
+        >>> import os, tempfile
+        >>> from recommenders_tf import data, models
+        >>> model = models.MF(data.encode(data.load("synthetic")).schema, embedding_dim=4)
+        >>> from recommenders_tf.models.base import example_batch
+        >>> _ = model(example_batch(model.schema))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(os.path.join(folder, "mf.keras"))
+        ...     load_model(os.path.join(folder, "mf.keras")).embedding_dim
+        4
     """
     path = pathlib.Path(path)
     if not zipfile.is_zipfile(path):

@@ -24,7 +24,7 @@ class CompositeOptimizer(tf.keras.optimizers.Optimizer):
         >>> optimizer = CompositeOptimizer("adam", {"wide/": "ftrl"})
         >>> wide, deep = tf.Variable(1.0, name="wide/w"), tf.Variable(1.0, name="deep/w")
         >>> optimizer.build([wide, deep])
-        >>> optimizer.apply_gradients([(tf.constant(0.1), wide), (tf.constant(0.1), deep)])
+        >>> _ = optimizer.apply_gradients([(tf.constant(0.1), wide), (tf.constant(0.1), deep)])
         >>> int(optimizer.iterations)
         1
     """
