@@ -7,6 +7,7 @@ that server, as any client would, what one user should watch next.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import pathlib
 import socket
@@ -51,9 +52,11 @@ def demo(
         from tfx_pipeline.config import PipelineConfig
         from tfx_pipeline.runners import local
     logging.disable(logging.ERROR)
-    result = local.run(
-        PipelineConfig.load(CONFIGS / f"{name.replace('-', '_')}.yaml"), show_step, cache=True
-    )
+    config = PipelineConfig.load(CONFIGS / f"{name.replace('-', '_')}.yaml")
+    if data_dir is not None:
+        found = dataclasses.replace(config.data, data_dir=str(data_dir))
+        config = dataclasses.replace(config, data=found)
+    result = local.run(config, show_step)
     if result.pushed is None:
         show_result(result)
         raise typer.Exit(1)

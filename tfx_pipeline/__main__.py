@@ -143,15 +143,17 @@ def show_result(result: RunResult) -> None:
         counts = ", ".join(f"{reason}: {count:,}" for reason, count in reasons.items())
         note(f"Bad rows of the {result.rows['rows_in'][table]:,} {table} are set aside: {counts}.")
     metrics, models = result.metrics, result.metrics["models"]
+    rows = {"popularity": "popularity", models["retriever"]: "retriever"}
+    rows[f"{models['retriever']}, then {models['ranker']}"] = "cascade"
+    print(
+        f"On {metrics['held_out_events']:,} held-out events, among all {metrics['items']:,} items:"
+    )
     print_table(
         ["model", "HR@10", "NDCG@10", "AUC"],
         [
-            ["popularity", *_ranking(metrics["popularity"]), None],
-            [models["retriever"], *_ranking(metrics["retriever"]), None],
+            *([name, *_ranking(metrics[key]), None] for name, key in rows.items()),
             [models["ranker"], None, None, metrics["ranker"]["auc"]],
         ],
-        title=f"On {metrics['held_out_events']:,} held-out events, HR and NDCG among all "
-        f"{metrics['items']:,} items",
     )
     if result.blessed:
         again = ", as an earlier run had done" if result.all_cached else ""

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
@@ -19,10 +20,12 @@ from tfx.utils import io_utils
 
 from recommenders_tf import features, registry, training
 from recommenders_tf.cascade import Cascade
+from recommenders_tf.data import EventLog
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.models.retriever import Retriever
 from recommenders_tf.schema import FeatureSchema
 from recommenders_tf.serving_tables import ServingTables
+from recommenders_tf.signature_inputs import DEFAULT_K
 from tfx_pipeline.config import ModelConfig, from_dict
 from tfx_pipeline.raw_log import read_logs, records
 from tfx_pipeline.transform_encoder import TransformEncoder
@@ -79,6 +82,7 @@ def run_fn(fn_args: FnArgs) -> None:
         "popularity": popularity.evaluate(eval_log),
         "retriever": retriever.evaluate(eval_log),
         "ranker": ranker.evaluate(held_out, return_dict=True, verbose=0),
+        "cascade": evaluate_answers(cascade, eval_log),
         "models": {"retriever": config.retriever.model, "ranker": config.ranker.model},
         "held_out_events": len(eval_log),
         "items": len(eval_log.items),
@@ -91,6 +95,19 @@ def run_fn(fn_args: FnArgs) -> None:
     shutil.rmtree(exported)
     io_utils.copy_dir(str(folder), os.path.join(fn_args.model_run_dir, "logs"))
     shutil.rmtree(folder)
+
+
+def evaluate_answers(cascade: Cascade, test: EventLog) -> dict[str, float]:
+    """Return HR@10 and NDCG@10 of what the exported model recommends, ranker and all.
+
+    A ranker that was trained to tell what is liked need not tell what is chosen next.
+    """
+    schema, k = test.schema, DEFAULT_K
+    key = [schema.user_id.name, schema.item_id.name]
+    answers = cascade.recommend(test.events[key[0]].unique(), k)
+    ranks = test.events.merge(answers, on=key)["rank"]
+    gain = (1 / np.log2(1 + ranks)).sum()
+    return {f"HR@{k}": len(ranks) / len(test), f"NDCG@{k}": gain / len(test)}
 
 
 def train_model(
