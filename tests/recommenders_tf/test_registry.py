@@ -50,8 +50,8 @@ def test_listing_names_imports_no_tensorflow() -> None:
 
 def test_keras_3_is_refused_with_the_remedy() -> None:
     code = (
-        "import os; os.environ['TF_USE_LEGACY_KERAS'] = '0'; import tensorflow as tf; tf.keras.Model;"
-        "import recommenders_tf"
+        "import os; os.environ['TF_USE_LEGACY_KERAS'] = '0';"
+        "import tensorflow as tf; tf.keras.Model; import recommenders_tf"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
