@@ -9,7 +9,7 @@ UV := scripts/uv
 PACKAGES := recommenders_tf tfx_pipeline serving
 
 export PATH := $(abspath .venv/bin):$(PATH)
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_USE_LEGACY_KERAS := 1
 # Copies of the public datasets beside the checkout spare a download.
 ifneq ($(wildcard ../shared/data),)
