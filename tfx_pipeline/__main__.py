@@ -9,6 +9,7 @@ import pathlib
 import re
 import shlex
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # Commands import TFX when they run: it takes many seconds, and --help shall not wait for it.
 
 NAME = "python -m tfx_pipeline"
+_LONGEST = 400
 UNBLESSED = 3
 """Exit status of a run whose model did not reach what it must."""
 
@@ -202,6 +204,7 @@ def sentence(error: BaseException) -> str:
     text = re.sub(r" \[while running '.*$", "", text)
     if type(error).__module__.startswith(own) or isinstance(error, OSError):
         return text
+    text = textwrap.shorten(text, _LONGEST, placeholder=" …")
     return f"{type(error).__name__}: {text} (--debug shows where)"
 
 

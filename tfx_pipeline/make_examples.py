@@ -34,6 +34,7 @@ class ExampleGenConfig:
         shards: Parts into which users and items are divided.
         schema: What the columns mean, as `FeatureSchema.to_dict` says it.
         quarantine_dir: Folder for bad rows and the account of all rows.
+        code: Fingerprint of the code, so that other code makes the examples anew.
     """
 
     dataset: str | None
@@ -43,6 +44,7 @@ class ExampleGenConfig:
     shards: int
     schema: Mapping[str, Any]
     quarantine_dir: str
+    code: str = ""
 
 
 class MakeExamples(beam.PTransform):

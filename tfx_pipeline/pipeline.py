@@ -26,6 +26,7 @@ from tfx.types import Channel, standard_artifacts
 
 from recommenders_tf import registry
 from recommenders_tf.schema import FeatureSchema
+from tfx_pipeline.code_version import code_version
 from tfx_pipeline.components import pusher
 from tfx_pipeline.components.anomaly_gate import AnomalyGate
 from tfx_pipeline.components.last_blessed_model import (
@@ -44,6 +45,26 @@ from tfx_pipeline.preprocessing import with_lengths
 from tfx_pipeline.trainer import TrainerConfig
 
 EVENT_SPLITS, TABLE_SPLITS = ["train", "eval"], ["items", "users"]
+
+_EXAMPLE_CODE = (
+    "recommenders_tf.data",
+    "recommenders_tf.schema",
+    "tfx_pipeline.reading",
+    "tfx_pipeline.joining",
+    "tfx_pipeline.examples",
+    "tfx_pipeline.make_examples",
+)
+_TRANSFORM_CODE = (
+    "recommenders_tf.features",
+    "recommenders_tf.schema",
+    "tfx_pipeline.preprocessing",
+)
+_TRAINER_CODE = (
+    "recommenders_tf",
+    "tfx_pipeline.raw_log",
+    "tfx_pipeline.trainer",
+    "tfx_pipeline.transform_encoder",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +112,7 @@ def components(
             shards=data.shards,
             schema=schema.to_dict(),
             quarantine_dir=os.path.join(place.work_dir, "quarantine"),
+            code=code_version(*_EXAMPLE_CODE),
         ),
         place.data_dir,
     )
@@ -107,7 +129,7 @@ def components(
         examples=raw,
         schema=schema_gen.outputs["schema"],
         preprocessing_fn="tfx_pipeline.preprocessing.preprocessing_fn",
-        custom_config={"schema": schema.to_dict()},
+        custom_config={"schema": schema.to_dict(), "code": code_version(*_TRANSFORM_CODE)},
         splits_config=transform_pb2.SplitsConfig(
             analyze=["train", *TABLE_SPLITS], transform=EVENT_SPLITS
         ),
@@ -127,6 +149,7 @@ def components(
                 ranker=config.ranker,
                 num_retrieved=config.num_retrieved,
                 work_dir=place.work_dir,
+                code=code_version(*_TRAINER_CODE),
             )
         ),
     )

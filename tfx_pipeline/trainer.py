@@ -47,6 +47,7 @@ class TrainerConfig:
         ranker: Model that puts them in order.
         num_retrieved: Candidates that the ranker sees.
         work_dir: Folder that outlives a killed training; its checkpoints are there.
+        code: Fingerprint of the code, so that other code trains anew.
         raw_examples: Folder of the artifact that ExampleGen wrote; the component adds it.
     """
 
@@ -55,6 +56,7 @@ class TrainerConfig:
     ranker: ModelConfig
     num_retrieved: int
     work_dir: str
+    code: str
     raw_examples: str = ""
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -19,6 +22,7 @@ from recommenders_tf.data.histories import history_spans
 from recommenders_tf.preprocessor import DEFAULT_MAX_LENGTH, Preprocessor, raw_batch
 from recommenders_tf.schema import FeatureSchema, Kind, Role
 from tfx_pipeline.__main__ import UNBLESSED, main, sentence
+from tfx_pipeline.code_version import code_version
 from tfx_pipeline.components.anomaly_gate import AnomalyError
 from tfx_pipeline.preprocessing import with_lengths
 from tfx_pipeline.runners import local
@@ -289,6 +293,50 @@ def test_a_model_that_is_not_good_enough_is_not_pushed(tiny, first, tmp_path, ca
     assert "popularity" in printed.out
     assert "7/10  Trainer            cached" in printed.err
     assert versions(config) == pushed
+
+
+def test_other_code_is_not_served_from_the_cache(tmp_path, monkeypatch):
+    module = tmp_path / "some_rules.py"
+    module.write_text("RULE = 1", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = code_version("some_rules", "recommenders_tf.data")
+    assert code_version("some_rules", "recommenders_tf.data") == before
+    module.write_text("RULE = 2", encoding="utf-8")
+    assert code_version("some_rules", "recommenders_tf.data") != before
+
+
+@pytest.mark.slow
+def test_a_process_killed_while_training_goes_on(log, tmp_path, pipeline_config):
+    folder = data.write_files(log, tmp_path / "data")
+    ranker = {"model": "wide_deep", "epochs": 3000, "parameters": {"hidden_units": [4]}}
+    values = dataclasses.asdict(pipeline_config(folder, tmp_path)) | {"ranker": ranker}
+    path = tmp_path / "config.yaml"
+    command = [sys.executable, "-m", "tfx_pipeline", "run", "--config", str(path)]
+
+    def start():
+        path.write_text(json.dumps(values), encoding="utf-8")
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    run = start()
+    for line in run.stdout:
+        if line.startswith("Epoch    3/3000"):
+            run.kill()
+            break
+    assert run.wait() == -signal.SIGKILL
+    said = start()
+    lines = []
+    for line in said.stdout:
+        lines.append(line)
+        if line.startswith("Epoch") and "/3000" in line:
+            said.kill()
+    said.wait()
+    text = "".join(lines)
+    assert " 6/10  Transform          cached" in text
+    assert "Training two_tower" not in text
+    assert "Training wide_deep" in text
+    assert "Going on after epoch" in text
 
 
 def test_bad_data_stop_the_run_and_stay_to_be_looked_at(log, tmp_path, pipeline_config):
