@@ -9,6 +9,9 @@ import tensorflow_model_analysis as tfma
 from recommenders_tf.schema import FeatureSchema
 from tfx_pipeline.config import EvaluationConfig
 
+EVALUATE, LABELS = "evaluate", "labels"
+"""Signatures of the exported model."""
+
 HIT_RATE, NDCG, SCORE, AUC = "HR@10", "NDCG@10", "score", "auc"
 
 
@@ -26,8 +29,8 @@ def eval_config(config: EvaluationConfig, schema: FeatureSchema) -> tfma.EvalCon
     label = schema.label
     assert label is not None
     model = tfma.ModelSpec(
-        signature_name="evaluate",
-        preprocessing_function_names=["labels"],
+        signature_name=EVALUATE,
+        preprocessing_function_names=[LABELS],
         label_key=label.name,
     )
     baseline = tfma.ModelSpec(name="baseline", is_baseline=True)

@@ -25,7 +25,8 @@ def AnomalyGate(anomalies: InputArtifact[ExampleAnomalies]) -> None:  # noqa: N8
         path = os.path.join(anomalies.uri, f"Split-{split}", "SchemaDiff.pb")
         with fileio.open(path, "rb") as file:
             found = anomalies_pb2.Anomalies.FromString(file.read())
-        for column, anomaly in sorted(found.anomaly_info.items()):
+        if found.anomaly_info:
+            column, anomaly = min(found.anomaly_info.items(), key=lambda item: item[0])
             raise AnomalyError(
                 f"Column `{column}` of the split `{split}` is not what the schema says: "
                 f"{anomaly.description.rstrip('. ')}. Mend the data or the schema "
