@@ -36,7 +36,10 @@ _PUBLIC = {
     "Preprocessor": "recommenders_tf.preprocessor",
     "load_model": "recommenders_tf.models.saving",
 }
-_ROOMS = ("data", "evaluation", "index", "layers", "models", "optimizers", "registry", "schema")
+_ROOMS = (
+    *("data", "evaluation", "index", "layers", "models", "optimizers"),
+    *("registry", "schema", "tasks", "training"),
+)
 
 __all__ = [*_PUBLIC, *_ROOMS]
 

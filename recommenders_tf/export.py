@@ -35,12 +35,17 @@ def export_graph(graph: ServingGraph, path: str | pathlib.Path) -> pathlib.Path:
 
     Args:
         graph: What answers.
-        path: Folder to write, replaced if it is there.
+        path: Folder to write; a SavedModel that is there is replaced.
 
     Returns:
         The folder.
+
+    Raises:
+        FileExistsError: The folder holds something else.
     """
     path = pathlib.Path(path)
+    if path.exists() and any(path.iterdir()) and not (path / "saved_model.pb").exists():
+        raise FileExistsError(f"`{path}` holds other files than a model; name an empty folder.")
     path.parent.mkdir(parents=True, exist_ok=True)
     # No number as its name, so that no server takes it for a version.
     partial = path.parent / f".{path.name}-{uuid.uuid4().hex[:8]}"

@@ -13,6 +13,7 @@ import urllib.request
 import zipfile
 from collections.abc import Iterator
 
+from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 DATA_VARIABLE = "RECOMMENDERS_TF_DATA"
@@ -111,7 +112,9 @@ def _download(url: str, path: pathlib.Path, title: str) -> str:
     with (
         urllib.request.urlopen(url, timeout=_TIMEOUT) as answer,
         path.open("wb") as file,
-        Progress(*columns, TransferSpeedColumn(), transient=True) as progress,
+        Progress(
+            *columns, TransferSpeedColumn(), transient=True, console=Console(stderr=True)
+        ) as progress,
     ):
         size = answer.headers.get("Content-Length")
         task = progress.add_task(title, total=int(size) if size else None)

@@ -116,6 +116,9 @@ class Recommender(tfrs.models.Model):
         self._set_serving(x.tables if isinstance(x, EncodedLog) else self._tables, None)
         return history
 
+    # AutoGraph would take most of the time until the first step, to rewrite what needs none of it:
+    # control flow that depends on tensors is written with tf.cond and tf.while_loop.
+    @tf.autograph.experimental.do_not_convert
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Take one step; unlike TFRS' it scales the loss where mixed precision asks for it."""
         with tf.GradientTape() as tape:
@@ -123,6 +126,7 @@ class Recommender(tfrs.models.Model):
         self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
         return self._results(loss)
 
+    @tf.autograph.experimental.do_not_convert
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Compute the loss and the metrics of one batch."""
         return self._results(self._total_loss(data, training=False))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_recommenders as tfrs
 
 from recommenders_tf.data.encoded_log import EncodedLog
 from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.models.base import BLOCK_ROWS, Recommender
 from recommenders_tf.schema import FeatureSchema, SchemaError
 from recommenders_tf.serving_graph import ServingGraph
-from recommenders_tf.tasks.full_precision import full_precision
+from recommenders_tf.tasks.ranking_task import RankingTask
 
 
 class Ranker(Recommender):
@@ -32,11 +31,10 @@ class Ranker(Recommender):
             raise SchemaError(
                 f"Schema `{schema.name}` has no label: a ranker needs a column of kind `label`."
             )
-        with full_precision():
-            self.task = tfrs.tasks.Ranking(
-                loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum"),
-                metrics=[tf.keras.metrics.AUC(name="auc", from_logits=True)],
-            )
+        self.task = RankingTask(
+            loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum"),
+            metrics=[tf.keras.metrics.AUC(name="auc", from_logits=True)],
+        )
 
     def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Return the mean logistic loss of a batch of features and labels `[batch]`."""

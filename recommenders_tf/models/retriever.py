@@ -104,6 +104,7 @@ def recommend_frame(
     if isinstance(users, str):
         raise ValueError(f"`users` must be a list of ids; wrap the one id, [{users!r}].")
     schema, items = graph.tables.schema, graph.tables.items
+    k = min(k, items.size)
     if candidates is not None and not (items.index.get_indexer(list(candidates)) > 0).any():
         raise ValueError(
             f"None of the {len(candidates)} `candidates` is in the catalogue; give raw ids of "

@@ -1,5 +1,1 @@
-"""What the TFRS tasks need beside TFRS."""
-
-from recommenders_tf.tasks.full_precision import full_precision
-
-__all__ = ["full_precision"]
+"""The tasks of TFRS, in float32 and with AutoGraph off around them."""

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_recommenders as tfrs
 
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
 from recommenders_tf.models.retriever import Retriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FIRST_ID, FeatureSchema
-from recommenders_tf.tasks.full_precision import full_precision
+from recommenders_tf.tasks.ranking_task import RankingTask
 
 
 @register(
@@ -73,10 +72,9 @@ class MF(Retriever):
             side: FeatureEmbedding(schema, [name], 1, False, "zeros") for side, name in ids.items()
         }
         self.mean = self.add_weight(name="mean", shape=[], initializer="zeros")
-        with full_precision():
-            self.task = tfrs.tasks.Ranking(
-                loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum")
-            )
+        self.task = RankingTask(
+            loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum")
+        )
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
         """Return Adam."""

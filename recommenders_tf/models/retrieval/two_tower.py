@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
-import tensorflow_recommenders as tfrs
 
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
 from recommenders_tf.layers.mlp import MLP
@@ -14,7 +13,7 @@ from recommenders_tf.models.retriever import Retriever
 from recommenders_tf.optimizers import INITIAL_ACCUMULATOR
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema, Role
-from recommenders_tf.tasks.full_precision import full_precision
+from recommenders_tf.tasks.retrieval_task import RetrievalTask
 
 
 @register(
@@ -87,11 +86,10 @@ class TwoTower(Retriever):
             experimental_autocast=False,
             aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
         )
-        with full_precision():
-            self.task = tfrs.tasks.Retrieval(
-                loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True, reduction="sum"),
-                remove_accidental_hits=True,
-            )
+        self.task = RetrievalTask(
+            loss=tf.keras.losses.CategoricalCrossentropy(from_logits=True, reduction="sum"),
+            remove_accidental_hits=True,
+        )
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
         """Return Adagrad, its accumulators near zero; see `optimizers`."""
@@ -116,16 +114,13 @@ class TwoTower(Retriever):
             self.item_counts.scatter_add(tf.IndexedSlices(ones, items))
             self.examples.assign_add(tf.reduce_sum(ones))
         share = tf.gather(self.item_counts, items) / tf.maximum(self.examples, 1.0)
-        query = self.encode_query(features, training=training)
-        candidates = self.encode_candidates(features, training=training)
-        with full_precision():
-            loss = self.task(
-                tf.cast(query, tf.float32),
-                tf.cast(candidates, tf.float32),
-                sample_weight=weights,
-                candidate_sampling_probability=share,
-                candidate_ids=items,
-            )
+        loss = self.task(
+            self.encode_query(features, training=training),
+            self.encode_candidates(features, training=training),
+            sample_weight=weights,
+            candidate_sampling_probability=share,
+            candidate_ids=items,
+        )
         return loss / tf.cast(tf.shape(items)[0], tf.float32)
 
 

@@ -1,0 +1,49 @@
+"""TFRS' retrieval task, whatever the precision of the model and with AutoGraph off around it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from recommenders_tf.tasks.full_precision import full_precision
+
+
+class RetrievalTask(tfrs.tasks.Retrieval):
+    """`tfrs.tasks.Retrieval` in float32.
+
+    It needs AutoGraph, which training goes without (see `Recommender.train_step`), and so brings
+    its own.
+
+    Args:
+        **kwargs: Of `tfrs.tasks.Retrieval`.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> vectors = tf.constant([[0.0, 0.0], [0.0, 0.0]])
+        >>> round(float(RetrievalTask()(vectors, vectors)), 4)
+        1.3863
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        with full_precision():
+            super().__init__(**kwargs)
+
+    def call(
+        self,
+        query_embeddings: tf.Tensor,
+        candidate_embeddings: tf.Tensor,
+        sample_weight: tf.Tensor | None = None,
+        candidate_sampling_probability: tf.Tensor | None = None,
+        candidate_ids: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Return the loss; see `tfrs.tasks.Retrieval`."""
+        with full_precision():
+            return tf.function(super().call)(
+                tf.cast(query_embeddings, tf.float32),
+                tf.cast(candidate_embeddings, tf.float32),
+                sample_weight=sample_weight,
+                candidate_sampling_probability=candidate_sampling_probability,
+                candidate_ids=candidate_ids,
+            )
