@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import tensorflow_model_analysis as tfma
 
@@ -41,14 +42,14 @@ def eval_config(config: EvaluationConfig, schema: FeatureSchema) -> tfma.EvalCon
         model_specs=[model, baseline],
         slicing_specs=slices,
         metrics_specs=[
-            _metrics(HIT_RATE, _mean(HIT_RATE, _threshold(config.hit_rate, config.max_drop))),
+            _metrics(HIT_RATE, _mean(HIT_RATE, _gate(config.hit_rate, config.max_drop))),
             _metrics(NDCG, _mean(NDCG)),
             _metrics(
                 SCORE,
                 tfma.MetricConfig(
                     class_name="AUC",
                     config=json.dumps({"name": AUC}),
-                    threshold=_threshold(config.auc, config.max_drop),
+                    per_slice_thresholds=_gate(config.auc, config.max_drop),
                 ),
                 tfma.MetricConfig(class_name="BinaryCrossEntropy"),
                 tfma.MetricConfig(class_name="ExampleCount"),
@@ -61,16 +62,24 @@ def _metrics(output: str, *metrics: tfma.MetricConfig) -> tfma.MetricsSpec:
     return tfma.MetricsSpec(output_names=[output], metrics=metrics)
 
 
-def _mean(name: str, threshold: tfma.MetricThreshold | None = None) -> tfma.MetricConfig:
-    config = json.dumps({"name": name})
-    return tfma.MetricConfig(class_name="MeanPrediction", config=config, threshold=threshold)
+def _mean(name: str, gate: Sequence[tfma.PerSliceMetricThreshold] = ()) -> tfma.MetricConfig:
+    return tfma.MetricConfig(
+        class_name="MeanPrediction",
+        config=json.dumps({"name": name}),
+        per_slice_thresholds=gate,
+    )
 
 
-def _threshold(least: float, max_drop: float) -> tfma.MetricThreshold:
-    """Return a threshold that holds alone, and against the last blessed model if there is one."""
-    return tfma.MetricThreshold(
+def _gate(least: float, max_drop: float) -> list[tfma.PerSliceMetricThreshold]:
+    """Return what all events together must reach; a slice may be too small to judge by.
+
+    The first threshold holds alone, the second against the last blessed model if there is one.
+    """
+    threshold = tfma.MetricThreshold(
         value_threshold=tfma.GenericValueThreshold(lower_bound={"value": least}),
         change_threshold=tfma.GenericChangeThreshold(
             absolute={"value": -max_drop}, direction=tfma.MetricDirection.HIGHER_IS_BETTER
         ),
     )
+    overall = tfma.SlicingSpec()
+    return [tfma.PerSliceMetricThreshold(slicing_specs=[overall], threshold=threshold)]
