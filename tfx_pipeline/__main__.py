@@ -95,7 +95,9 @@ def run(
             settings, data=dataclasses.replace(settings.data, data_dir=str(data_dir))
         )
     settings = dataclasses.replace(settings, beam=(*settings.beam, *shlex.split(beam)))
-    if not verbose:
+    if verbose:
+        logging.basicConfig(level=logging.INFO)
+    else:
         logging.disable(logging.ERROR)
     with errors.status("Loading TFX"):
         from tfx_pipeline.runners import local
@@ -159,7 +161,9 @@ def show_result(result: RunResult) -> None:
     )
     if result.blessed:
         again = ", as an earlier run had done" if result.all_cached else ""
-        note(f"The model passed and is pushed to {result.pushed}{again}.")
+        note(f"The model passed and is pushed to {result.pushed}{again}. Serve it:")
+        folder = pathlib.Path(result.pushed).parent
+        note(f"  python -m serving.server --model_name=recommender --model_base_path={folder}")
     else:
         note(f"The model is not pushed: {'; '.join(result.failures)}.")
 
@@ -200,6 +204,8 @@ def sentence(error: BaseException) -> str:
         inner := error.__cause__ or error.__context__
     ):
         error = inner
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}."
     text = str(error.args[0] if error.args else error).strip().split("\n")[-1]
     text = re.sub(r" \[while running '.*$", "", text)
     if type(error).__module__.startswith(own) or isinstance(error, OSError):

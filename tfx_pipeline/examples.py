@@ -138,7 +138,7 @@ def find_cut(events: beam.PCollection, schema: FeatureSchema, split: SplitConfig
     # One count a second: no more of them than the log has seconds, however many events.
     cut = (
         events
-        | "Times" >> beam.Map(lambda rows, name: rows[name].value_counts(), schema.event_time.name)
+        | "Times" >> beam.Map(_count_times, schema.event_time.name)
         | "Counts" >> beam.CombineGlobally(_add_counts)
         | "Cut" >> beam.Map(_cut_of, split.test_share)
     )
@@ -175,6 +175,10 @@ def _lists(
 ) -> pa.ListArray:
     mask = None if missing is None else np.append(missing, False)
     return pa.ListArray.from_arrays(pa.array(splits, pa.int32(), mask=mask), values)
+
+
+def _count_times(events: pd.DataFrame, name: str) -> pd.Series:
+    return events[name].value_counts()
 
 
 def _add_counts(counts: Collection[pd.Series]) -> pd.Series:

@@ -76,7 +76,7 @@ class MakeExamples(beam.PTransform):
             SplitExamples(schema, config.split), cut
         ).with_outputs("eval", "counts", main="train")
         tables = {"items": (joined.items, Role.ITEM), "users": (joined.users, Role.USER)}
-        used = [split.counts | "Used events" >> beam.MapTuple(lambda _, n: ("events", n))]
+        used = [split.counts | "Used events" >> beam.Map(_of_events)]
         used += [tables[t][0] | f"Used {t}" >> beam.Map(_size, t) for t in tables if t in sources]
         account = {
             "rows_in": [rows.counts for rows in read.values()],
@@ -95,6 +95,11 @@ class MakeExamples(beam.PTransform):
             name: examples | f"Bytes of {name}" >> beam.Map(bytes).with_output_types(bytes)
             for name, examples in splits.items()
         }
+
+
+def _of_events(counted: tuple[str, int]) -> tuple[str, int]:
+    _, count = counted
+    return "events", count
 
 
 def _size(rows: pd.DataFrame, table: str) -> tuple[str, int]:

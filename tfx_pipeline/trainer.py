@@ -20,6 +20,7 @@ from tfx.utils import io_utils
 
 from recommenders_tf import features, registry, training
 from recommenders_tf.cascade import Cascade
+from recommenders_tf.cli.console import note
 from recommenders_tf.data import EventLog
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.models.retriever import Retriever
@@ -139,7 +140,7 @@ def train_model(
     if weights.with_suffix(".index").exists():
         model.load_weights(weights)
     else:
-        print(f"Training {config.model}, {count:,} examples an epoch", flush=True)
+        note(f"Training {config.model}, {count:,} examples an epoch")
         steps = -(-count // config.batch_size)
         data = batches(examples, tables.schema, config.batch_size, shuffle=True)
         training.train(model, data.apply(tf.data.experimental.assert_cardinality(steps)), settings)

@@ -57,3 +57,5 @@ def test_an_error_is_told_by_its_cause():
     leak = LeakError("A history is late. [while running 'Examples/Split']")
     assert sentence(leak) == "A history is late."
     assert sentence(FileNotFoundError("There is no file.")) == "There is no file."
+    assert sentence(FileNotFoundError(2, "No such file", "a.yaml")) == "a.yaml: No such file."
+    assert len(sentence(ValueError("long " * 1000))) < 500

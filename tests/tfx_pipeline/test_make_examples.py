@@ -93,6 +93,13 @@ def test_a_split_by_time_is_that_of_the_library(log, folder, tmp_path, settings,
         assert keys(found["eval"]) == frame_keys(test.events)
 
 
+@pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.9])
+def test_a_cut_is_the_time_of_the_first_held_out_event(share):
+    for times in ([1, 1, 2, 2], [5], [3, 1, 2, 2, 2, 9, 4, 4], list(range(10))):
+        cut = examples_module._cut_of(pd.Series(times).value_counts(), share)
+        assert cut == sorted(times)[int(len(times) * (1 - share))]
+
+
 def test_a_planted_leak_is_caught(log):
     batch = with_histories(joined(log), log.schema)
     check_histories(batch, log.schema)
