@@ -135,3 +135,10 @@ def pipeline_config() -> Callable[..., PipelineConfig]:
         return from_dict(PipelineConfig, values | changes)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def _logs_again() -> Iterator[None]:
+    """Undo what the command does to the logs of its process, for the tests that come after."""
+    yield
+    logging.disable(logging.NOTSET)
