@@ -15,6 +15,7 @@ import tensorflow_recommenders as tfrs
 from recommenders_tf import features
 from recommenders_tf.data.encoded_log import EncodedLog
 from recommenders_tf.data.event_log import EventLog
+from recommenders_tf.optimizers import clip_by_global_norm, micro_batch_gradients
 from recommenders_tf.preprocessor import Preprocessor
 from recommenders_tf.registry import ModelInfo
 from recommenders_tf.schema import FeatureSchema
@@ -78,14 +79,22 @@ class Recommender(tfrs.models.Model):
     # === Keras ===
 
     def compile(
-        self, optimizer: str | tf.keras.optimizers.Optimizer | None = None, **kwargs: Any
+        self,
+        optimizer: str | tf.keras.optimizers.Optimizer | None = None,
+        micro_batches: int = 1,
+        clip_norm: float | None = None,
+        **kwargs: Any,
     ) -> None:
         """Compile with the given optimizer, or with the paper's.
 
         Args:
             optimizer: Keras optimizer or its name.
+            micro_batches: Parts in which the gradients of a batch are computed, one after another;
+                see `optimizers.micro_batch_gradients`.
+            clip_norm: Most that the norm of all gradients together may be; None lets them be.
             **kwargs: Of `tf.keras.Model.compile`.
         """
+        self._micro_batches, self._clip_norm = micro_batches, clip_norm
         super().compile(optimizer=optimizer or self.default_optimizer(), **kwargs)
 
     def fit(self, x: Any = None, *args: Any, batch_size: int | None = None, **kwargs: Any) -> Any:
@@ -121,9 +130,16 @@ class Recommender(tfrs.models.Model):
     @tf.autograph.experimental.do_not_convert
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Take one step; unlike TFRS' it scales the loss where mixed precision asks for it."""
-        with tf.GradientTape() as tape:
-            loss = self._total_loss(data, training=True)
-        self.optimizer.minimize(loss, self.trainable_variables, tape=tape)
+        loss, gradients = micro_batch_gradients(self._loss_gradients, data, self._micro_batches)
+        pairs = list(zip(gradients, self.trainable_variables, strict=True))
+        if self._clip_norm is None:
+            self.optimizer.apply_gradients(pairs)
+        else:  # the norm is that of the replicas' sum
+            inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+            gradients, variables = zip(*inner.aggregate_gradients(pairs), strict=True)
+            gradients = clip_by_global_norm(gradients, self._clip_norm)
+            pairs = list(zip(gradients, variables, strict=True))
+            self.optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
         return self._results(loss)
 
     @tf.autograph.experimental.do_not_convert
@@ -249,6 +265,13 @@ class Recommender(tfrs.models.Model):
         from recommenders_tf.export import export_graph
 
         return export_graph(self.serving_graph(), path)
+
+    def _loss_gradients(self, data: Any) -> tuple[tf.Tensor, list[Any]]:
+        with tf.GradientTape() as tape:
+            loss = self._total_loss(data, training=True)
+        # The optimizer scales the loss of mixed precision, and the gradients back.
+        pairs = self.optimizer.compute_gradients(loss, self.trainable_variables, tape=tape)
+        return loss, [gradient for gradient, _ in pairs]
 
     def _total_loss(self, data: Any, training: bool) -> tf.Tensor:
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
