@@ -13,6 +13,8 @@ UNKNOWN_ID = 1
 """Encoded id of a value that is not in the vocabulary."""
 FIRST_ID = 2
 """Encoded id of the first vocabulary entry."""
+UNKNOWN_VALUE = "\x00unknown"
+"""Raw value of an id that stands for any that is not known: its encoded id is `UNKNOWN_ID`."""
 
 
 class SchemaError(ValueError):
@@ -78,6 +80,17 @@ class Column:
             with its `source` unless told otherwise.
         min_count: Values seen fewer times in training map to `UNKNOWN_ID`.
         max_vocabulary: Keep only so many of the most frequent values.
+        hash_buckets: Hash the values into so many ids instead of keeping a vocabulary; values
+            whose hashes meet share an id, and no value is unknown.
+        growing: Let the model learn the vocabulary while it trains: it has `max_vocabulary`
+            places, and a value takes one once it was met `min_count` times.
+        forget_after: Of a growing column: training steps without a sighting after which a value
+            may lose its place to a new one; None keeps every place for good.
+        quotient_remainder: Compose the vectors of ids from two small tables, by `add`,
+            `multiply` or `concat`; None keeps a row for every id.
+        collisions: Of a quotient-remainder column: ids that share a row of its larger table,
+            which has so many times fewer rows than there are ids; None makes both tables small,
+            about the square root.
         scaling: Of a numeric column: `standard`, `log` or `none`.
         num_buckets: Of a numeric column: replace the value by the id of its quantile bucket. Of a
             cross: hash the combinations into so many ids; None keeps every combination apart.
@@ -86,6 +99,8 @@ class Column:
         source: Of a sequence: the event column whose past values it collects.
         sources: Of a cross: the columns that it combines.
         separator: Of a list column: what stands between the values in a text file.
+        weighted: Of a multi-hot column: whether each value brings its weight, as `value:weight`;
+            the last colon separates, and without one the weight is 1.
         positive_from: Of a label: values at or above it become 1.0, others 0.0.
         vocabulary_size: Fitted. Number of encoded ids, padding and unknown included.
         mean: Fitted. Of a numeric column, after `log` where asked for.
@@ -104,6 +119,11 @@ class Column:
     share_with: str | None = None
     min_count: int = 1
     max_vocabulary: int | None = None
+    hash_buckets: int | None = None
+    growing: bool = False
+    forget_after: int | None = None
+    quotient_remainder: str | None = None
+    collisions: int | None = None
     scaling: str = "standard"
     num_buckets: int | None = None
     boundaries: tuple[float, ...] | None = None
@@ -111,6 +131,7 @@ class Column:
     source: str | None = None
     sources: tuple[str, ...] = ()
     separator: str = "|"
+    weighted: bool = False
     positive_from: float | None = None
     vocabulary_size: int | None = None
     mean: float | None = None
@@ -130,6 +151,21 @@ class Column:
     def has_ids(self) -> bool:
         """Whether the encoded value is one or more ids, to be embedded."""
         return self.is_list or self.is_bucketized or self.kind in _ID_KINDS
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether the encoded ids are hashes of the raw values."""
+        return self.growing or self.hash_buckets is not None
+
+    @property
+    def owns_vocabulary(self) -> bool:
+        """Whether it brings a vocabulary that is fitted on the data."""
+        return (
+            self.has_ids
+            and self.share_with is None
+            and self.kind not in (Kind.SEQUENCE, Kind.CROSS)
+            and not (self.is_bucketized or self.is_hashed)
+        )
 
     @property
     def is_numeric(self) -> bool:

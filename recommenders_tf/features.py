@@ -6,7 +6,8 @@ lookup tables, the TFX Transform step with Transform's vocabularies, so both giv
 Encoded values:
     id, categorical, bucketized numeric, cross: int64 `[batch]`.
     multi_hot, text, sequence: int64 `[batch, max_length]`, padded with 0 at the end, and a bool
-        mask of the same shape under `Column.mask_name`.
+        mask of the same shape under `FeatureSchema.mask_name`; of a weighted multi_hot also
+        float32 weights of that shape under `FeatureSchema.weights_name`.
     numeric: float32 `[batch]`; label: float32 `[batch]`; timestamp: int64 `[batch]`.
 """
 
@@ -17,10 +18,14 @@ from typing import Any
 
 import tensorflow as tf
 
+from recommenders_tf.raw_strings import hash_ids, split_weights, tokenize
 from recommenders_tf.schema import FIRST_ID, PADDING_ID, Column, FeatureSchema, Kind, SchemaError
 
 Lookup = Callable[[Column, tf.Tensor], tf.Tensor]
 """Maps the strings of a vocabulary's owner to ids: 0 for "", 1 for unknown, 2 and up."""
+
+_GROWING_BUCKETS = 2**62
+"""So many that two values of a growing vocabulary practically never meet."""
 
 _MIX = (0x9E3779B1, 0x85EBCA77, 0xC2B2AE3D)
 
@@ -58,6 +63,8 @@ def encoded_spec(schema: FeatureSchema) -> dict[str, tf.TensorSpec]:
             mask_name = schema.mask_name(column)
             spec[column.name] = tf.TensorSpec(shape, tf.int64, column.name)
             spec[mask_name] = tf.TensorSpec(shape, tf.bool, mask_name)
+            if weights_name := schema.weights_name(column):
+                spec[weights_name] = tf.TensorSpec(shape, tf.float32, weights_name)
         else:
             dtype = tf.int64 if column.has_ids else tf.float32
             spec[column.name] = tf.TensorSpec([None], dtype, column.name)
@@ -103,11 +110,15 @@ def encode(
         value = raw[column.name]
         if column.is_list:
             tokens = tokenize(value) if column.kind is Kind.TEXT else value
-            owner = schema.table_of(column)
-            ids = tokens.with_flat_values(lookup(owner, tokens.flat_values))
+            if column.weighted:
+                tokens, weights = split_weights(tokens)
+                encoded[f"{column.name}_weights"] = _rows(column, weights).to_tensor(
+                    shape=[None, column.max_length]
+                )
+            ids = tokens.with_flat_values(_ids(schema, column, tokens.flat_values, lookup))
             encoded |= pad(schema, column, ids)
         elif column.kind in (Kind.ID, Kind.CATEGORICAL):
-            encoded[column.name] = lookup(schema.table_of(column), value)
+            encoded[column.name] = _ids(schema, column, value, lookup)
         elif column.is_bucketized:
             encoded[column.name] = bucketize(value, statistics[column.name])
         elif column.kind is Kind.NUMERIC:
@@ -117,19 +128,6 @@ def encode(
         else:
             encoded[column.name] = value
     return encoded | cross(schema, encoded)
-
-
-def tokenize(text: tf.Tensor) -> tf.RaggedTensor:
-    """Split strings `[batch]` into lower-case words `[batch, (words)]`.
-
-    Example:
-        >>> tokenize(tf.constant(["Toy Story (1995)"])).to_list()
-        [[b'toy', b'story', b'1995']]
-    """
-    words = tf.strings.regex_replace(
-        tf.strings.lower(text, encoding="utf-8"), r"[^\p{L}\p{N}]+", " "
-    )
-    return tf.strings.split(words)
 
 
 def bucketize(values: tf.Tensor, boundaries: tf.Tensor) -> tf.Tensor:
@@ -199,12 +197,26 @@ def pad(schema: FeatureSchema, column: Column, ids: tf.RaggedTensor) -> dict[str
 
     A sequence keeps its latest values, other lists keep their first.
     """
+    kept = _rows(column, ids)
+    dense = kept.to_tensor(PADDING_ID, shape=[None, column.max_length])
+    mask = tf.sequence_mask(tf.cast(kept.row_lengths(), tf.int32), column.max_length)
+    return {column.name: dense, schema.mask_name(column): mask}
+
+
+def _rows(column: Column, values: tf.RaggedTensor) -> tf.RaggedTensor:
+    """Return what a list column keeps of each row: at most `max_length` values."""
     assert column.max_length is not None, f"list column `{column.name}` has no max_length"
-    length = column.max_length
-    kept = ids[:, -length:] if column.kind is Kind.SEQUENCE else ids[:, :length]
-    dense = kept.to_tensor(PADDING_ID, shape=[None, length])
-    lengths = tf.cast(kept.row_lengths(), tf.int32)
-    return {column.name: dense, schema.mask_name(column): tf.sequence_mask(lengths, length)}
+    if column.kind is Kind.SEQUENCE:
+        return values[:, -column.max_length :]
+    return values[:, : column.max_length]
+
+
+def _ids(schema: FeatureSchema, column: Column, values: tf.Tensor, lookup: Lookup) -> tf.Tensor:
+    """Return the ids of strings, by the hash or the vocabulary of the column's owner."""
+    owner = schema.table_of(column)
+    if owner.is_hashed:
+        return hash_ids(values, owner.hash_buckets or _GROWING_BUCKETS)
+    return lookup(owner, values)
 
 
 def _raw_dtype(column: Column) -> tf.DType:

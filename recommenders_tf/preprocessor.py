@@ -13,6 +13,7 @@ import pandas as pd
 import tensorflow as tf
 
 from recommenders_tf import features
+from recommenders_tf.raw_strings import split_weights, tokenize
 from recommenders_tf.schema import FIRST_ID, UNKNOWN_ID, Column, FeatureSchema, Kind, Role
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Preprocessor(tf.Module):
                 longest = column.max_length or max(1, int(values.row_lengths().numpy().max()))
                 column = dataclasses.replace(column, max_length=longest)
                 values = values.flat_values.numpy()
-            if column.share_with is None:
+            if column.owns_vocabulary:
                 vocabulary = _vocabulary(column, values)
                 vocabularies[column.name] = vocabulary
                 column = dataclasses.replace(column, vocabulary_size=len(vocabulary) + FIRST_ID)
@@ -167,9 +168,10 @@ def _column_values(log: EventLog, column: Column) -> Any:
     tables = {Role.USER: log.users, Role.ITEM: log.items}
     frame = log.events if column.kind is Kind.ID else tables.get(column.role, log.events)
     if column.kind is Kind.TEXT:
-        return features.tokenize(raw_batch(frame, [column])[column.name])
+        return tokenize(raw_batch(frame, [column])[column.name])
     if column.is_list:
-        return raw_batch(frame, [column])[column.name]
+        values = raw_batch(frame, [column])[column.name]
+        return split_weights(values)[0] if column.weighted else values
     return frame[column.name].to_numpy()
 
 

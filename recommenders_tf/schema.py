@@ -13,17 +13,20 @@ from recommenders_tf.column import (
     LIST_KINDS,
     PADDING_ID,
     UNKNOWN_ID,
+    UNKNOWN_VALUE,
     Column,
     Kind,
     Role,
     SchemaError,
 )
+from recommenders_tf.column_checks import check_columns
 
 __all__ = [
     "FIRST_ID",
     "LIST_KINDS",
     "PADDING_ID",
     "UNKNOWN_ID",
+    "UNKNOWN_VALUE",
     "Column",
     "FeatureSchema",
     "Kind",
@@ -68,7 +71,7 @@ class FeatureSchema:
             if column.name in self.columns:
                 raise SchemaError(f"Column `{column.name}` is listed twice; keep one.")
             self.columns[column.name] = column
-        _check(self)
+        check_columns(self.columns, name)
 
     def __getitem__(self, name: str) -> Column:
         if name not in self.columns:
@@ -163,6 +166,14 @@ class FeatureSchema:
         assert source is not None, f"column `{column.name}` is no list"
         return f"{source.name}_mask"
 
+    def weights_name(self, column: Column) -> str | None:
+        """Return the key of the float weights that go with a column, None where it has none.
+
+        They are those of the `weighted` list that gives the column its rows.
+        """
+        source = self.list_source(column)
+        return f"{source.name}_weights" if source is not None and source.weighted else None
+
     def vocabulary_size(self, column: Column) -> int:
         """Return the number of encoded ids of `column`, padding and unknown included.
 
@@ -177,6 +188,11 @@ class FeatureSchema:
                 size *= self.vocabulary_size(self[source])
             return size + 1
         owner = self.table_of(column)
+        if owner.hash_buckets is not None:
+            return owner.hash_buckets + FIRST_ID
+        if owner.growing:
+            assert owner.max_vocabulary is not None
+            return owner.max_vocabulary + FIRST_ID + 1  # and a row of no id, which stays untouched
         if owner.vocabulary_size is None:
             raise SchemaError(
                 f"Column `{owner.name}` has no vocabulary yet: fit the schema first, with "
@@ -188,7 +204,7 @@ class FeatureSchema:
     def is_fitted(self) -> bool:
         """Whether every vocabulary size and every list length is known."""
         return all(
-            self.table_of(c).vocabulary_size is not None
+            (self.table_of(c).is_hashed or self.table_of(c).vocabulary_size is not None)
             and (c.max_length is not None or not c.is_list)
             for c in self.features
             if c.has_ids and c.kind is not Kind.CROSS
@@ -245,90 +261,3 @@ class FeatureSchema:
                 "mapping."
             )
         return cls.from_dict(values)
-
-
-def _check(schema: FeatureSchema) -> None:
-    """Raise a `SchemaError` if the columns contradict each other."""
-    for role in (Role.USER, Role.ITEM):
-        ids = schema.select(role, Kind.ID)
-        if len(ids) != 1:
-            raise SchemaError(
-                f"Schema `{schema.name}` needs exactly one column of kind `id` and role "
-                f"`{role.value}`; it has {len(ids)}."
-            )
-    for role in (Role.LABEL, Role.EVENT_TIME):
-        if len(named := schema.select(role)) > 1:
-            raise SchemaError(
-                f"Schema `{schema.name}` has two columns of role `{role.value}`: "
-                f"`{named[0].name}` and `{named[1].name}`; keep one."
-            )
-    for column in schema.columns.values():
-        _check_column(schema, column)
-
-
-def _check_column(schema: FeatureSchema, column: Column) -> None:
-    """Raise a `SchemaError` if a column contradicts itself or names one that is not there."""
-    for other in filter(None, (column.share_with, column.source, *column.sources)):
-        if other not in schema:
-            raise SchemaError(
-                f"Column `{column.name}` names `{other}`, which is not in schema "
-                f"`{schema.name}`; add it or correct the name."
-            )
-        if other == column.name:
-            raise SchemaError(f"Column `{column.name}` names itself; name another column.")
-    shared, owners = column, {column.name}
-    while (owner := shared.share_with or shared.source) in schema and owner is not None:
-        if owner in owners:
-            raise SchemaError(
-                f"Column `{column.name}` shares its vocabulary in a circle, through `{owner}`; one "
-                "of them must own it."
-            )
-        owners.add(owner)
-        shared = schema[owner]
-    for kind, role in ((Kind.LABEL, Role.LABEL), (Kind.TIMESTAMP, Role.EVENT_TIME)):
-        if column.role is role and column.kind is not kind:
-            raise SchemaError(
-                f"Column `{column.name}` of role `{role.value}` must have the kind `{kind.value}`, "
-                f"not `{column.kind.value}`."
-            )
-    if column.kind is Kind.SEQUENCE and column.source is None:
-        raise SchemaError(f"Sequence `{column.name}` needs `source`: the column it collects.")
-    if column.kind is Kind.SEQUENCE and column.role is not Role.USER:
-        raise SchemaError(f"Sequence `{column.name}` is a user's past: give it the role `user`.")
-    if column.kind is Kind.SEQUENCE and schema.event_time is None:
-        raise SchemaError(
-            f"Sequence `{column.name}` needs a column of role `event_time`: a history without "
-            "times would leak the future."
-        )
-    if column.kind is Kind.SEQUENCE and schema[str(column.source)].role is not Role.ITEM:
-        raise SchemaError(
-            f"Sequence `{column.name}` collects `{column.source}`, which does not describe an "
-            "item: name a column of role `item` as its `source`."
-        )
-    if column.kind is Kind.CROSS:
-        _check_cross(schema, column)
-    if column.scaling not in ("standard", "log", "none"):
-        raise SchemaError(
-            f"Column `{column.name}` has the unknown scaling `{column.scaling}`; known are "
-            "standard, log, none."
-        )
-    if column.boundaries and list(column.boundaries) != sorted(set(column.boundaries)):
-        raise SchemaError(f"The `boundaries` of column `{column.name}` must increase.")
-
-
-def _check_cross(schema: FeatureSchema, column: Column) -> None:
-    """Raise a `SchemaError` if a cross cannot be computed."""
-    if len(column.sources) < 2:
-        raise SchemaError(f"Cross `{column.name}` needs two or more `sources`.")
-    sources = [schema[name] for name in column.sources]
-    for source in sources:
-        if not source.has_ids or source.kind is Kind.CROSS:
-            raise SchemaError(
-                f"Cross `{column.name}` combines ids; `{source.name}` has none: give it "
-                "`num_buckets` or leave it out."
-            )
-    if len(lists := [source.name for source in sources if source.is_list]) > 1:
-        raise SchemaError(
-            f"Cross `{column.name}` combines the lists `{lists[0]}` and `{lists[1]}`; at most "
-            "one source may be a list."
-        )

@@ -12,14 +12,13 @@ import tensorflow as tf
 
 from recommenders_tf import features
 from recommenders_tf.preprocessor import RawEncoder, raw_batch
-from recommenders_tf.schema import Column, FeatureSchema, Kind, Role
+from recommenders_tf.schema import UNKNOWN_VALUE, Column, FeatureSchema, Kind, Role
 
 if TYPE_CHECKING:
     from recommenders_tf.data.event_log import EventLog
 
 UNKNOWN_ROW = 0
 """Row of an `EntityTable` that stands for every entity it does not hold."""
-_UNKNOWN = "\x00unknown"
 
 
 class EntityTable(tf.Module):
@@ -173,7 +172,7 @@ def _with_unknown(frame: pd.DataFrame, columns: Iterable[Column], id_name: str) 
     missing: dict[str, object] = {}
     for column in columns:
         if column.name == id_name:
-            missing[column.name] = _UNKNOWN
+            missing[column.name] = UNKNOWN_VALUE
         elif column.kind in (Kind.MULTI_HOT, Kind.SEQUENCE):
             missing[column.name] = np.array([], object)
         else:

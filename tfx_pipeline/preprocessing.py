@@ -18,6 +18,7 @@ import tensorflow_transform as tft
 
 from recommenders_tf import features
 from recommenders_tf.preprocessor import DEFAULT_MAX_LENGTH
+from recommenders_tf.raw_strings import split_weights, tokenize
 from recommenders_tf.schema import (
     FIRST_ID,
     PADDING_ID,
@@ -48,7 +49,7 @@ def preprocessing_fn(inputs: Raw, custom_config: Mapping[str, Any]) -> dict[str,
     vocabularies = {
         column.name: _vocabulary(column, inputs[column.name], rows)
         for column in schema.features
-        if _owns_vocabulary(column)
+        if column.owns_vocabulary
     }
     # Crosses ask for the sizes of vocabularies; until the data is seen these are tensors.
     sized = _with_sizes(schema, tft.experimental.get_vocabulary_size_by_name)
@@ -102,7 +103,7 @@ def _with_sizes(schema: FeatureSchema, size_of: Callable[[str], Any]) -> Feature
         if column.is_bucketized:
             buckets = len(column.boundaries) + 1 if column.boundaries else column.num_buckets
             column = dataclasses.replace(column, vocabulary_size=buckets + FIRST_ID)
-        elif _owns_vocabulary(column):
+        elif column.owns_vocabulary:
             column = dataclasses.replace(column, vocabulary_size=size_of(column.name) + FIRST_ID)
         columns.append(column)
     return schema.replace(columns)
@@ -124,7 +125,9 @@ def _vocabulary(column: Column, values: Any, rows: Mapping[Role, tf.Tensor]) -> 
     # An id is known by its events alone, so that entities without any are all unknown alike.
     learned = rows[Role.CONTEXT if column.kind is Kind.ID else column.role]
     if column.kind is Kind.TEXT:
-        values = features.tokenize(values)
+        values = tokenize(values)
+    if column.weighted:
+        values, _ = split_weights(values)
     if isinstance(values, tf.RaggedTensor):
         values = tf.ragged.boolean_mask(values, learned).flat_values
     else:
@@ -149,12 +152,3 @@ def _statistics(column: Column, values: tf.Tensor, rows: Mapping[Role, tf.Tensor
     if column.scaling == "log":
         values = features.log_scale(values)
     return tft.mean(values), tf.sqrt(tft.var(values))
-
-
-def _owns_vocabulary(column: Column) -> bool:
-    return (
-        column.has_ids
-        and column.share_with is None
-        and column.kind not in (Kind.SEQUENCE, Kind.CROSS)
-        and not column.is_bucketized
-    )

@@ -36,6 +36,7 @@ class Reason(str, enum.Enum):
     NOT_A_TIME = "not a time"
     TIME_OUT_OF_RANGE = "time out of range"
     NOT_A_NUMBER = "not a number"
+    NOT_A_WEIGHT = "not a weight"
     DUPLICATE_ID = "duplicate id"
     DUPLICATE_EVENT = "duplicate event"
     UNKNOWN_USER = "user not in the user table"

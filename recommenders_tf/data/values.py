@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recommenders_tf.data.quarantine import Reason
+from recommenders_tf.raw_strings import WEIGHT
 from recommenders_tf.schema import Column, Kind
 
 _MISSING = ("", "nan", "NaN")
+_LARGEST_WEIGHT = np.finfo(np.float32).max
 _ISO_DATE = r"^\d{4}-\d{2}-\d{2}"
 # pandas 2 would take the first date's format for all of them; pandas 1 knows no such format.
 _ISO_FORMAT = "ISO8601" if int(pd.__version__.split(".")[0]) > 1 else None
@@ -79,7 +81,20 @@ def _checks(values: pd.Series, column: Column, limits: CleaningLimits) -> dict[R
         return {
             Reason.NOT_A_NUMBER: ~np.isfinite(to_numbers(values)) & ~(may_miss & (values == ""))
         }
+    if column.weighted:
+        return {Reason.NOT_A_WEIGHT: _has_bad_weight(values, column)}
     return {}
+
+
+def _has_bad_weight(values: pd.Series, column: Column) -> pd.Series:
+    """Return which rows have a `value:weight` whose weight is no finite number from 0 up."""
+    lists = pa.array(values, pa.list_(pa.string()) if is_list(values) else pa.string())
+    lists = lists if is_list(values) else pc.split_pattern(lists, column.separator)
+    parts = pd.Series(lists.flatten())
+    weights = parts.str.rpartition(":")[2].where(parts.str.contains(":", regex=False), "1")
+    is_good = _matches(weights, f"^({WEIGHT})$") & (to_numbers(weights) <= _LARGEST_WEIGHT)
+    rows = pc.list_parent_indices(lists).to_numpy()[~is_good]
+    return pd.Series(np.isin(np.arange(len(values)), rows), index=values.index)
 
 
 def to_typed(frame: pd.DataFrame, columns: Collection[Column]) -> pd.DataFrame:
@@ -100,13 +115,18 @@ def _typed(values: pd.Series, column: Column) -> pd.Series:
         return np.floor(to_seconds(values)).astype("int64")
     if column.kind in (Kind.NUMERIC, Kind.LABEL):
         return to_numbers(values)
-    if column.kind is Kind.MULTI_HOT and not is_list(values):
-        # One list a distinct text: a genre column has hundreds of them, an event log millions.
-        codes, texts = pd.factorize(values)
-        lists = np.empty(len(texts), dtype=object)
-        lists[:] = [[part for part in t.split(column.separator) if part] for t in texts]
-        return pd.Series(lists[codes], index=values.index)
-    return values
+    return _lists(values, column) if column.kind is Kind.MULTI_HOT else values
+
+
+def _lists(values: pd.Series, column: Column) -> pd.Series:
+    """Return the values of a list column as lists of text."""
+    if is_list(values):
+        return values
+    # One list a distinct text: a genre column has hundreds of them, an event log millions.
+    codes, texts = pd.factorize(values)
+    lists = np.empty(len(texts), dtype=object)
+    lists[:] = [[part for part in t.split(column.separator) if part] for t in texts]
+    return pd.Series(lists[codes], index=values.index)
 
 
 def to_numbers(values: pd.Series) -> pd.Series:

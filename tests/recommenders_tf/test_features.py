@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from recommenders_tf import features
@@ -19,6 +18,26 @@ SCHEMA = FeatureSchema.from_dict(
             "past": {"kind": "sequence", "role": "user", "source": "item", "max_length": 3},
             "item": {"kind": "id", "role": "item", "vocabulary_size": 6},
             "tags": {"kind": "multi_hot", "role": "item", "max_length": 2, "vocabulary_size": 4},
+            "topics": {
+                "kind": "multi_hot",
+                "role": "item",
+                "max_length": 3,
+                "weighted": True,
+                "share_with": "tags",
+            },
+            "brand": {"kind": "categorical", "role": "item", "hash_buckets": 9},
+            "brands": {
+                "kind": "multi_hot",
+                "role": "user",
+                "max_length": 2,
+                "share_with": "brand",
+            },
+            "shop": {
+                "kind": "categorical",
+                "role": "context",
+                "growing": True,
+                "max_vocabulary": 5,
+            },
             "price": {"kind": "numeric", "role": "item", "scaling": "log"},
             "user_x_tags": {"kind": "cross", "role": "context", "sources": ["user", "tags"]},
             "age_x_user": {
@@ -32,6 +51,7 @@ SCHEMA = FeatureSchema.from_dict(
         },
     }
 )
+LISTS = ("past", "tags", "topics", "brands")
 IDS = {"": 0, "a": 2, "b": 3, "c": 4, "d": 5}
 
 
@@ -40,10 +60,7 @@ def lookup(column, values):
 
 
 def encode(**raw):
-    raw = {
-        k: tf.ragged.constant(v) if k in ("past", "tags") else tf.constant(v)
-        for k, v in raw.items()
-    }
+    raw = {k: tf.ragged.constant(v) if k in LISTS else tf.constant(v) for k, v in raw.items()}
     statistics = {"age": tf.constant([18.0, 30.0]), "price": (1.0, 2.0)}
     return {
         k: v.numpy().tolist() for k, v in features.encode(SCHEMA, raw, lookup, statistics).items()
@@ -65,6 +82,26 @@ def test_a_sequence_keeps_its_latest_and_other_lists_their_first() -> None:
     assert encoded["past_mask"] == [[True] * 3, [True, False, False]]
     assert encoded["tags"] == [[2, 3], [0, 0]]
     assert encoded["tags_mask"] == [[True, True], [False, False]]
+
+
+def test_weights_stand_beside_their_values() -> None:
+    encoded = encode(topics=[["a:0.5", "zz", "b:x", "c:9"], [], ["c:2"]])
+    assert encoded["topics"] == [[2, 1, 3], [0, 0, 0], [4, 0, 0]]
+    assert encoded["topics_weights"] == [[0.5, 1.0, 0.0], [0.0] * 3, [2.0, 0.0, 0.0]]
+    assert encoded["topics_mask"] == [[True] * 3, [False] * 3, [True, False, False]]
+
+
+def test_hashed_values_have_the_same_id_wherever_they_stand() -> None:
+    encoded = encode(brand=["acme", "", "sony"], brands=[["sony", "acme"], [], []])
+    acme, missing, sony = encoded["brand"]
+    assert missing == 0 and acme != sony and 2 <= min(acme, sony) <= max(acme, sony) < 11
+    assert encoded["brands"] == [[sony, acme], [0, 0], [0, 0]]
+
+
+def test_values_of_a_growing_vocabulary_practically_never_meet() -> None:
+    shops = encode(shop=[str(number) for number in range(10_000)])["shop"]
+    assert len(set(shops)) == 10_000
+    assert min(shops) > 10**12
 
 
 def test_log_then_standard() -> None:
@@ -100,23 +137,22 @@ def test_a_cross_is_left_out_when_a_source_is() -> None:
 
 
 def test_encoded_spec_matches_what_encode_returns() -> None:
-    encoded = encode(user=["a"], age=[20.0], past=[["a"]], item=["b"], tags=[["a"]], price=[1.0])
+    encoded = encode(
+        user=["a"],
+        age=[20.0],
+        past=[["a"]],
+        item=["b"],
+        tags=[["a"]],
+        topics=[["a:2"]],
+        brand=["a"],
+        brands=[["a"]],
+        shop=["a"],
+        price=[1.0],
+    )
     spec = features.encoded_spec(SCHEMA)
     assert set(spec) == set(encoded)
     for name, value in encoded.items():
         assert list(np.shape(value))[1:] == spec[name].shape.as_list()[1:]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("Toy Story (1995)", [b"toy", b"story", b"1995"]),
-        ("L'Été", [b"l", "été".encode()]),
-        ("", []),
-    ],
-)
-def test_tokenize(text, words) -> None:
-    assert features.tokenize(tf.constant([text])).to_list() == [words]
 
 
 def test_parsing_spec_gives_missing_values_for_what_is_absent() -> None:

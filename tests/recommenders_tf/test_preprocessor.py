@@ -56,3 +56,32 @@ def test_save_and_load(planted_log, fitted, tmp_path) -> None:
     raw = raw_batch(planted_log.items, columns)
     for name, value in fitted.encode(raw).items():
         np.testing.assert_array_equal(value, loaded.encode(raw)[name])
+
+
+def test_a_vocabulary_has_the_values_without_their_weights(planted_log) -> None:
+    plain = Preprocessor.fit(planted_log)
+    weighted = [[f"{genre}:0.5" for genre in genres] for genres in planted_log.items["genres"]]
+    log = dataclasses.replace(
+        planted_log,
+        items=planted_log.items.assign(genres=weighted),
+        schema=planted_log.schema.replace(
+            [dataclasses.replace(planted_log.schema["genres"], weighted=True)]
+        ),
+    )
+    fitted = Preprocessor.fit(log)
+    assert fitted.vocabularies["genres"].tolist() == plain.vocabularies["genres"].tolist()
+    assert fitted.schema["genres"].vocabulary_size == plain.schema["genres"].vocabulary_size
+
+
+def test_hashed_columns_keep_no_vocabulary(planted_log, tmp_path) -> None:
+    names = ("user_id", "genres", "title")
+    columns = [dataclasses.replace(planted_log.schema[name], hash_buckets=50) for name in names]
+    schema = planted_log.schema.replace(columns)
+    fitted = Preprocessor.fit(dataclasses.replace(planted_log, schema=schema))
+    assert fitted.schema.is_fitted
+    assert not set(names) & set(fitted.vocabularies)
+    fitted.save(tmp_path)
+    raw = raw_batch(planted_log.users, [schema["user_id"]])
+    ids = Preprocessor.load(tmp_path).encode(raw)["user_id"].numpy()
+    np.testing.assert_array_equal(ids, fitted.encode(raw)["user_id"])
+    assert 2 <= ids.min() <= ids.max() < 52

@@ -82,6 +82,34 @@ def test_vocabularies_are_owned_and_shared(schema):
     assert fitted.replace([price, *lists]).is_fitted
 
 
+def test_hashed_columns_need_no_fitting():
+    columns = {name: {**COLUMNS[name], "hash_buckets": 10} for name in ("item", "title", "genres")}
+    columns["job"] = {**COLUMNS["job"], "growing": True, "max_vocabulary": 6}
+    columns["job_x_genres"] = {**COLUMNS["job_x_genres"], "num_buckets": 50}
+    schema = FeatureSchema.from_dict(changed(**columns))
+    sizes = {"item": 12, "history": 12, "title": 12, "liked_genres": 12, "job": 6 + 2 + 1}
+    assert {name: schema.vocabulary_size(schema[name]) for name in sizes} == sizes
+    assert [c.name for c in schema.features if c.owns_vocabulary] == ["user"]
+    lists = [dataclasses.replace(c, max_length=3) for c in schema.features if c.is_list]
+    fitted = [dataclasses.replace(schema[name], vocabulary_size=5) for name in ("user", "age")]
+    assert not schema.replace(lists).is_fitted
+    assert schema.replace([*lists, *fitted]).is_fitted
+
+
+def test_weights_go_with_the_list_that_has_them():
+    genres = {**COLUMNS["genres"], "weighted": True}
+    schema = FeatureSchema.from_dict(changed(genres=genres))
+    names = {c.name: schema.weights_name(c) for c in schema.features if schema.list_source(c)}
+    assert names == {
+        "history": None,
+        "title": None,
+        "genres": "genres_weights",
+        "liked_genres": None,
+        "job_x_genres": "genres_weights",
+    }
+    assert schema.weights_name(schema["job"]) is None
+
+
 def changed(**columns):
     """The columns with some changed; None takes one out."""
     merged = {**COLUMNS, **columns}
@@ -133,6 +161,40 @@ def changed(**columns):
             ),
             "at most one source may be a list",
         ),
+        (changed(job={**COLUMNS["job"], "weighted": True}), "`job` of kind `categorical` cannot"),
+        (
+            changed(
+                genres={**COLUMNS["genres"], "weighted": True},
+                genres_weights={"kind": "numeric", "role": "item"},
+            ),
+            "`genres_weights`, as another column is",
+        ),
+        (changed(history={**COLUMNS["history"], "hash_buckets": 9}), "`history` cannot have `hash"),
+        (
+            changed(liked_genres={**COLUMNS["liked_genres"], "quotient_remainder": "add"}),
+            "`liked_genres` cannot have `quotient_remainder`",
+        ),
+        (changed(price={**COLUMNS["price"], "growing": True}), "`price` cannot have `growing`"),
+        (changed(age={**COLUMNS["age"], "hash_buckets": 9}), "`age` has no raw values to hash"),
+        (changed(item={**COLUMNS["item"], "hash_buckets": 0}), "`hash_buckets` 0; give it 1"),
+        (changed(user={**COLUMNS["user"], "hash_buckets": 9}), "`user` keeps no vocabulary"),
+        (changed(user={**COLUMNS["user"], "growing": True}), "`user` grows: give it `max_vocab"),
+        (
+            changed(job={**COLUMNS["job"], "growing": True, "quotient_remainder": "add"}),
+            "`job` cannot grow and share rows",
+        ),
+        (changed(job={**COLUMNS["job"], "forget_after": 5}), "`forget_after` 5; give it 1 or more"),
+        (
+            changed(
+                job={**COLUMNS["job"], "growing": True},
+            ),
+            "Cross `job_x_genres` cannot number the combinations of `job`, which grows",
+        ),
+        (
+            changed(item={**COLUMNS["item"], "quotient_remainder": "xor"}),
+            "quotient_remainder `xor`",
+        ),
+        (changed(item={**COLUMNS["item"], "collisions": 4}), "`collisions` 4; give it 1 or more"),
     ],
 )
 def test_contradictions_name_the_column_and_the_remedy(values, message):

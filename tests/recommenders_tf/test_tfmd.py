@@ -23,7 +23,15 @@ def fitted(schema):
                 schema["user_id"], embedding_dim=8, min_count=2, max_vocabulary=9, vocabulary_size=7
             ),
             dataclasses.replace(schema["age"], boundaries=(1.5, 2.5), mean=0.1, stddev=1 / 3),
-            dataclasses.replace(schema["genres"], separator="é", share_with="category"),
+            dataclasses.replace(
+                schema["genres"], separator="é", share_with="category", weighted=True
+            ),
+            dataclasses.replace(schema["gender"], hash_buckets=5),
+            dataclasses.replace(
+                schema["device"], growing=True, max_vocabulary=4, min_count=3, forget_after=8
+            ),
+            dataclasses.replace(schema["device_x_category"], num_buckets=50),
+            dataclasses.replace(schema["item_id"], quotient_remainder="concat", collisions=4),
             dataclasses.replace(schema["occupation_x_category"], num_buckets=100),
         ]
     )

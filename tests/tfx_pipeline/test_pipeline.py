@@ -54,8 +54,12 @@ def tiny(log, tmp_path_factory, pipeline_config):
         dataclasses.replace(columns["age"], boundaries=None, num_buckets=4),
         dataclasses.replace(columns["occupation"], min_count=12),
         dataclasses.replace(columns["title"], max_length=None, max_vocabulary=20),
+        dataclasses.replace(columns["genres"], weighted=True),
+        dataclasses.replace(columns["category"], hash_buckets=5),
     ]
-    log = dataclasses.replace(log, schema=log.schema.replace(changed))
+    genres = [[f"{genre}:{len(genre) / 4}" for genre in genres] for genres in log.items["genres"]]
+    items = log.items.assign(genres=genres)
+    log = dataclasses.replace(log, items=items, schema=log.schema.replace(changed))
     root = tmp_path_factory.mktemp("pipeline")
     folder = data.write_files(log, root / "data")
     return log, pipeline_config(folder, root)

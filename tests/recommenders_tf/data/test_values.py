@@ -18,6 +18,7 @@ KINDS = {
     "time": Column("c", Kind.TIMESTAMP, Role.EVENT_TIME),
     "list": Column("c", Kind.MULTI_HOT, Role.ITEM, separator=";"),
     "text": Column("c", Kind.TEXT, Role.ITEM),
+    "weighted": Column("c", Kind.MULTI_HOT, Role.ITEM, separator=";", weighted=True),
 }
 
 
@@ -50,6 +51,15 @@ KINDS = {
         ("time", "978300760000", "time out of range"),
         ("list", "", ""),
         ("text", "", ""),
+        ("weighted", "", ""),
+        ("weighted", "a;b:0.5;12:30:2e-1;:7", ""),
+        ("weighted", "a:1;b:x", "not a weight"),
+        ("weighted", "b:", "not a weight"),
+        ("weighted", "b:-1", "not a weight"),
+        ("weighted", "b:nan", "not a weight"),
+        ("weighted", "b:inf", "not a weight"),
+        ("weighted", "b:1e99", "not a weight"),
+        ("weighted", "b:\u0661", "not a weight"),
     ],
 )
 def test_each_value_by_itself_and_among_others(kind, value, reason):
@@ -57,6 +67,12 @@ def test_each_value_by_itself_and_among_others(kind, value, reason):
     for values in ([value], [good, value, good]):
         reasons = row_reasons(pd.DataFrame({"c": values}), [column], CleaningLimits())
         assert reasons.tolist() == [reason if v is value else "" for v in values]
+
+
+def test_weights_in_lists_are_checked_row_by_row():
+    frame = pd.DataFrame({"c": [["a:x"], [], ["a:2", "b"], ["a", "b:y"]]}, index=[5, 6, 7, 9])
+    reasons = row_reasons(frame, [KINDS["weighted"]], CleaningLimits())
+    assert reasons.to_dict() == {5: "not a weight", 6: "", 7: "", 9: "not a weight"}
 
 
 def test_limits_of_time_can_be_set():
