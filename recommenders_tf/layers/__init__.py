@@ -3,6 +3,15 @@
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
 from recommenders_tf.layers.masked_mean import MaskedMean
 from recommenders_tf.layers.mlp import MLP
+from recommenders_tf.layers.quotient_remainder_embedding import QuotientRemainderEmbedding
 from recommenders_tf.layers.reserved_zeros import ReservedZeros
+from recommenders_tf.layers.stacked_embedding import StackedEmbedding
 
-__all__ = ["MLP", "FeatureEmbedding", "MaskedMean", "ReservedZeros"]
+__all__ = [
+    "MLP",
+    "FeatureEmbedding",
+    "MaskedMean",
+    "QuotientRemainderEmbedding",
+    "ReservedZeros",
+    "StackedEmbedding",
+]

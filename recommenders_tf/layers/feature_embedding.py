@@ -9,30 +9,39 @@ import tensorflow as tf
 
 from recommenders_tf.features import get_column
 from recommenders_tf.layers.masked_mean import MaskedMean
-from recommenders_tf.layers.reserved_zeros import ReservedZeros
-from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.layers.stacked_embedding import StackedEmbedding
+from recommenders_tf.schema import FeatureSchema, SchemaError
+
+_NUMERIC = ("value", "vector")
+_OUTPUTS = ("list", "stacked", "concatenated")
 
 
 @tf.keras.saving.register_keras_serializable("recommenders_tf")
 class FeatureEmbedding(tf.keras.layers.Layer):
     """Turns each named column of an encoded batch into one vector.
 
-    An id becomes its row of an embedding table; a list the mean of its rows, padding left out; a
-    float stays as it is, one wide. Columns that share a vocabulary share the table.
+    An id becomes its row of an embedding table; a list the mean of its rows, padding left out,
+    weighted where the column has weights. Columns that share a vocabulary share the table, and all
+    tables of one width lie in one weight, so that one gather looks up every column.
 
     Args:
         schema: Fitted schema.
-        columns: Names of the columns, in the order of the output.
+        columns: Names of the columns, in the order of a `list`.
         dim: Width of the tables of columns whose schema gives no `embedding_dim`.
         use_schema_dims: Whether `embedding_dim` of the schema counts; False makes all `dim` wide.
         initializer: Keras initializer of the tables.
+        numeric: What becomes of a float x: `value` leaves it as it is, one wide; `vector` makes it
+            x·v with a learned v, `dim` wide.
+        output: `list` of a `[batch, width]` for each column; `stacked`, `[batch, columns, dim]`;
+            or `concatenated`, `[batch, sum of widths]`. The last two put ids first, then lists,
+            then numbers, which spares a copy.
         **kwargs: Of the Keras layer.
 
     Call arguments:
         inputs: Encoded batch, as `features.encoded_spec` gives it.
 
-    Output shape:
-        A list, for each column `[batch, width]`.
+    Raises:
+        SchemaError: `output` is `stacked` and a column is not `dim` wide.
 
     Example:
         >>> from recommenders_tf import data
@@ -49,47 +58,80 @@ class FeatureEmbedding(tf.keras.layers.Layer):
         dim: int,
         use_schema_dims: bool = True,
         initializer: Any = "uniform",
+        numeric: str = "value",
+        output: str = "list",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if not isinstance(schema, FeatureSchema):
             schema = FeatureSchema.from_dict(schema)
+        for name, value, known in (("numeric", numeric, _NUMERIC), ("output", output, _OUTPUTS)):
+            if value not in known:
+                raise ValueError(f"`{name}` is `{value}`; it must be one of {', '.join(known)}.")
         self.schema = schema
         self.columns = list(columns)
         self.dim = dim
         self.use_schema_dims = use_schema_dims
         self.initializer = tf.keras.initializers.get(initializer)
+        self.numeric = numeric
+        self.form = output
         self.pool = MaskedMean(name="pool")
-        self.tables: dict[str, tf.keras.layers.Embedding] = {}
-        for name in self.columns:
-            column = schema[name]
-            owner = schema.table_of(column)
-            if column.has_ids and owner.name not in self.tables:
-                width = (owner.embedding_dim or dim) if use_schema_dims else dim
-                self.tables[owner.name] = tf.keras.layers.Embedding(
-                    schema.vocabulary_size(column),
-                    width,
-                    # From its configuration: one instance would fill all tables alike.
-                    embeddings_initializer=ReservedZeros(
-                        tf.keras.initializers.serialize(self.initializer)
-                    ),
-                    name=owner.name,
-                )
+        self._numbers = [name for name in self.columns if schema[name].is_numeric]
+        self._groups = self._by_width()
+        self.stacks = {
+            str(width): StackedEmbedding(
+                {self._owner(name): schema.vocabulary_size(schema[name]) for name in names},
+                width,
+                # From its configuration: one instance would fill all weights alike.
+                tf.keras.initializers.serialize(self.initializer),
+                name=f"tables_{width}",
+            )
+            for width, names in self._groups.items()
+        }
+        if output == "stacked":
+            self._check_widths()
 
-    def call(self, inputs: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
-        """Return the vector of each column."""
-        vectors = []
-        for name in self.columns:
-            column, values = self.schema[name], get_column(inputs, name)
-            if column.is_numeric:
-                vectors.append(tf.cast(values, self.compute_dtype)[:, tf.newaxis])
-                continue
-            rows = self.tables[self.schema.table_of(column).name](values)
-            if self.schema.list_source(column) is not None:
-                mask = get_column(inputs, self.schema.mask_name(column))
-                rows = self.pool(rows, mask)
-            vectors.append(rows)
-        return vectors
+    def build(self, input_shape: Any) -> None:
+        """Create the vectors of the numbers."""
+        if self._numbers and self.numeric == "vector":
+            self.vectors = self.add_weight(
+                name="vectors", shape=[len(self._numbers), self.dim], initializer=self.initializer
+            )
+        super().build(input_shape)
+
+    def call(self, inputs: Mapping[str, tf.Tensor]) -> Any:
+        """Return the vector of each column, in the form of `output`."""
+        blocks = [block for width in self._groups for block in self._look_up(inputs, width)]
+        if self._numbers:
+            blocks.append((self._numbers, self._scale(inputs)))
+        if self.form == "stacked":
+            return _concat([block for _, block in blocks])
+        if self.form == "concatenated":
+            return _concat([tf.reshape(b, [-1, len(names) * b.shape[2]]) for names, b in blocks])
+        vectors: dict[str, tf.Tensor] = {}
+        for names, block in blocks:
+            vectors |= zip(names, tf.unstack(block, axis=1), strict=True)
+        return [vectors[name] for name in self.columns]
+
+    def rows(self, inputs: Mapping[str, tf.Tensor], name: str) -> tf.Tensor:
+        """Return the vectors of one column of ids before they are pooled.
+
+        Args:
+            inputs: Encoded batch.
+            name: The column, one of `columns`.
+
+        Returns:
+            `[batch, length, width]` of a list, `[batch, width]` of an id.
+        """
+        ids = get_column(inputs, name)
+        stack = self.stacks[str(self._width(name))]
+        if self._is_list(name):
+            return stack([ids], [self._owner(name)])
+        return stack([ids[:, tf.newaxis]], [self._owner(name)])[:, 0]
+
+    def table(self, name: str) -> tf.Tensor:
+        """Return the embedding table of a column of ids, `[ids, width]`."""
+        return self.stacks[str(self._width(name))].table(self._owner(name))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
@@ -99,4 +141,76 @@ class FeatureEmbedding(tf.keras.layers.Layer):
             "dim": self.dim,
             "use_schema_dims": self.use_schema_dims,
             "initializer": tf.keras.initializers.serialize(self.initializer),
+            "numeric": self.numeric,
+            "output": self.form,
         }
+
+    def _look_up(
+        self, inputs: Mapping[str, tf.Tensor], width: int
+    ) -> list[tuple[list[str], tf.Tensor]]:
+        """Return the columns of one width in blocks `[batch, columns, width]`: ids, each list."""
+        names = sorted(self._groups[width], key=self._is_list)
+        ids = [get_column(inputs, name) for name in names]
+        lists = [name for name in names if self._is_list(name)]
+        single = len(names) - len(lists)
+        ids[:single] = [part[:, tf.newaxis] for part in ids[:single]]
+        rows = self.stacks[str(width)](ids, [self._owner(name) for name in names])
+        if not lists:
+            return [(names, rows)]
+        lengths = [part.shape[1] for part in ids[single:]]
+        first, *rest = tf.split(rows, [single, *lengths], axis=1)
+        pooled = (self._pool(inputs, *part) for part in zip(lists, rest, strict=True))
+        blocks = [([name], mean) for name, mean in zip(lists, pooled, strict=True)]
+        return [(names[:single], first), *blocks] if single else blocks
+
+    def _pool(self, inputs: Mapping[str, tf.Tensor], name: str, rows: tf.Tensor) -> tf.Tensor:
+        """Return the mean of a list's rows, `[batch, 1, width]`."""
+        column = self.schema[name]
+        weights = self.schema.weights_name(column)
+        mean = self.pool(
+            rows,
+            get_column(inputs, self.schema.mask_name(column)),
+            None if weights is None else get_column(inputs, weights),
+        )
+        return mean[:, tf.newaxis]
+
+    def _scale(self, inputs: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Return the numbers, `[batch, columns, 1]`, or the vectors they scale."""
+        numbers = tf.stack([get_column(inputs, name) for name in self._numbers], axis=1)
+        numbers = tf.cast(numbers, self.compute_dtype)[:, :, tf.newaxis]
+        return numbers * self.vectors if self.numeric == "vector" else numbers
+
+    def _by_width(self) -> dict[int, list[str]]:
+        """Return the columns of ids by their width."""
+        groups: dict[int, list[str]] = {}
+        for name in self.columns:
+            if not self.schema[name].is_numeric:
+                groups.setdefault(self._width(name), []).append(name)
+        return groups
+
+    def _width(self, name: str) -> int:
+        """Return the width of a column's vector."""
+        column = self.schema[name]
+        if column.is_numeric:
+            return self.dim if self.numeric == "vector" else 1
+        own = self.schema.table_of(column).embedding_dim
+        return (own if self.use_schema_dims else None) or self.dim
+
+    def _owner(self, name: str) -> str:
+        return self.schema.table_of(self.schema[name]).name
+
+    def _is_list(self, name: str) -> bool:
+        return self.schema.list_source(self.schema[name]) is not None
+
+    def _check_widths(self) -> None:
+        for name in self.columns:
+            if (width := self._width(name)) != self.dim:
+                raise SchemaError(
+                    f"Column `{name}` is {width} wide and the others {self.dim}, but this model "
+                    "needs vectors of one width: remove its `embedding_dim`, give it "
+                    "`num_buckets` if it is a number, or leave the column out."
+                )
+
+
+def _concat(parts: list[tf.Tensor]) -> tf.Tensor:
+    return parts[0] if len(parts) == 1 else tf.concat(parts, axis=1)

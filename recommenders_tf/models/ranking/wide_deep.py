@@ -65,8 +65,12 @@ class WideDeep(Ranker):
         self.deep_learning_rate = deep_learning_rate
         wide = [c.name for c in schema.features if c.has_ids]
         deep = [c.name for c in schema.features if c.kind is not Kind.CROSS]
-        self.wide = FeatureEmbedding(schema, wide, 1, False, "zeros", name="wide")
-        self.embed = FeatureEmbedding(schema, deep, embedding_dim, name="embed")
+        self.wide = FeatureEmbedding(
+            schema, wide, 1, False, "zeros", output="concatenated", name="wide"
+        )
+        self.embed = FeatureEmbedding(
+            schema, deep, embedding_dim, output="concatenated", name="embed"
+        )
         self.deep = MLP([*hidden_units, 1], dropout=dropout, name="deep")
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
@@ -84,6 +88,6 @@ class WideDeep(Ranker):
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the logits, float32 `[batch, 1]`."""
-        wide = tf.add_n(self.wide(inputs))
-        deep = self.deep(tf.concat(self.embed(inputs), axis=-1), training=training)
+        wide = tf.reduce_sum(self.wide(inputs), axis=1, keepdims=True)
+        deep = self.deep(self.embed(inputs), training=training)
         return tf.cast(wide, tf.float32) + tf.cast(deep, tf.float32)

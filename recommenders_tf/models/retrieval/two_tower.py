@@ -132,10 +132,12 @@ class _Tower(tf.keras.layers.Layer):
         side = {Role.USER, Role.CONTEXT} if role is Role.USER else {Role.ITEM}
         columns = [c.name for c in model.schema.features if model.schema.roles(c) <= side]
         self.normalize = model.normalize
-        self.embed = FeatureEmbedding(model.schema, columns, model.embedding_dim)
+        self.embed = FeatureEmbedding(
+            model.schema, columns, model.embedding_dim, output="concatenated"
+        )
         self.mlp = MLP([*model.hidden_units, model.embedding_dim], dropout=model.dropout)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the vectors of a batch, `[batch, embedding_dim]`."""
-        vectors = self.mlp(tf.concat(self.embed(inputs), axis=-1), training=training)
+        vectors = self.mlp(self.embed(inputs), training=training)
         return tf.math.l2_normalize(vectors, axis=-1) if self.normalize else vectors

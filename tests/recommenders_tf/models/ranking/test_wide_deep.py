@@ -17,17 +17,16 @@ def test_equation(train) -> None:
     model.compile()
     model.fit(train, epochs=1, verbose=0)
     batch, _ = next(iter(train.batches(9, shuffle=False)))
-    tables = {w.name.split("/")[-2]: w.numpy()[:, 0] for w in model.wide.weights}
     wide = np.zeros(9)
     for name in model.wide.columns:
         column = train.schema[name]
-        rows = tables[train.schema.table_of(column).name][batch[name].numpy()]
+        rows = model.wide.table(name).numpy()[batch[name].numpy(), 0]
         if train.schema.list_source(column):
             mask = batch[train.schema.mask_name(column)].numpy()
             rows = (rows * mask).sum(1) / np.maximum(mask.sum(1), 1)
         wide += rows
     assert np.ptp(wide) > 0.01
-    inputs = np.concatenate([v.numpy() for v in model.embed(batch)], axis=1)
+    inputs = model.embed(batch).numpy()
     w1, b1, w2, b2 = model.deep.get_weights()
     deep = np.maximum(inputs @ w1 + b1, 0) @ w2 + b2
     np.testing.assert_allclose(model(batch)[:, 0], wide + deep[:, 0], rtol=1e-4, atol=1e-5)

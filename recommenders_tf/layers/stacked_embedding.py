@@ -1,0 +1,82 @@
+"""Several embedding tables in one weight, looked up by one gather."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from recommenders_tf.layers.reserved_zeros import ReservedZeros
+
+
+@tf.keras.saving.register_keras_serializable("recommenders_tf")
+class StackedEmbedding(tf.keras.layers.Layer):
+    """Looks up ids of several vocabularies, whose tables lie one below the other in one weight.
+
+    One gather, and one sparse update by the optimizer, in place of one for each table.
+
+    Args:
+        sizes: Number of ids of each vocabulary, by the name of its table.
+        dim: Width of the tables.
+        initializer: Keras initializer, or its name; the rows of padding and unknown are zero.
+        **kwargs: Of the Keras layer.
+
+    Call arguments:
+        ids: int64 tensors `[batch, length]`, one for each entry of `names`.
+        names: Table of each.
+
+    Output shape:
+        `[batch, sum of lengths, dim]`, in the order of `ids`.
+
+    Example:
+        >>> layer = StackedEmbedding({"user_id": 5, "item_id": 4}, dim=8)
+        >>> layer([tf.constant([[2]]), tf.constant([[3, 0]])], ["user_id", "item_id"]).shape
+        TensorShape([1, 3, 8])
+        >>> layer.table("item_id").shape
+        TensorShape([4, 8])
+    """
+
+    def __init__(
+        self, sizes: Mapping[str, int], dim: int, initializer: Any = "uniform", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sizes = dict(sizes)
+        self.dim = dim
+        self.initializer = tf.keras.initializers.get(initializer)
+        self.starts = dict(
+            zip(self.sizes, np.cumsum([0, *self.sizes.values()]).tolist(), strict=False)
+        )
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weight."""
+        self.embeddings = self.add_weight(
+            name="embeddings",
+            shape=[sum(self.sizes.values()), self.dim],
+            initializer=ReservedZeros(self.initializer, list(self.sizes.values())),
+            # Or mixed precision would cast the whole weight for a few of its rows.
+            experimental_autocast=False,
+        )
+        super().build(input_shape)
+
+    def call(self, ids: Sequence[tf.Tensor], names: Sequence[str]) -> tf.Tensor:
+        """Return the rows of the ids."""
+        starts = [self.starts[name] for name in names]
+        lengths = [part.shape[1] for part in ids]
+        positions = tf.concat(ids, axis=1) + np.repeat(starts, lengths)
+        rows = tf.nn.embedding_lookup(self.embeddings, positions)
+        return tf.cast(rows, self.compute_dtype)
+
+    def table(self, name: str) -> tf.Tensor:
+        """Return the table of one vocabulary, `[ids, dim]`."""
+        start = self.starts[name]
+        return tf.convert_to_tensor(self.embeddings)[start : start + self.sizes[name]]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {
+            "sizes": dict(self.sizes),
+            "dim": self.dim,
+            "initializer": tf.keras.initializers.serialize(self.initializer),
+        }
