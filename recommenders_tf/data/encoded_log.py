@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import tensorflow as tf
@@ -9,6 +11,7 @@ import tensorflow as tf
 from recommenders_tf import features
 from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.data.histories import history_spans
+from recommenders_tf.data.row_source import RowSource
 from recommenders_tf.preprocessor import Preprocessor, raw_batch
 from recommenders_tf.schema import FeatureSchema, Role
 from recommenders_tf.serving_tables import UNKNOWN_ROW, ServingTables
@@ -30,7 +33,7 @@ def encode(log: EventLog, preprocessor: Preprocessor | None = None) -> EncodedLo
     return EncodedLog(log, ServingTables(preprocessor or Preprocessor.fit(log), log))
 
 
-class EncodedLog:
+class EncodedLog(RowSource):
     """The events of a log as encoded tensors, with point-in-time histories.
 
     Features of users and items are kept once, in the tables; a batch gathers what it needs, so
@@ -71,27 +74,13 @@ class EncodedLog:
     def __len__(self) -> int:
         return len(self.log.events)
 
-    def batches(
-        self, batch_size: int, shuffle: bool = True, seed: int | None = None
-    ) -> tf.data.Dataset:
-        """Return batches of encoded examples: features, or features and labels.
-
-        Args:
-            batch_size: Examples a batch; the last one may be smaller.
-            shuffle: Whether every epoch takes the events in a new random order.
-            seed: Of that order; None follows `tf.random.set_seed`.
+    def gather(self, index: tf.Tensor) -> Any:
+        """Return the examples of event indices, int64 `[batch]`.
 
         Returns:
-            A dataset of dicts of tensors; of pairs with a float32 label `[batch]` where the schema
-            has a label.
+            A dict of tensors as `features.encoded_spec` gives them; where the schema has a label,
+            a pair with it, float32 `[batch]`.
         """
-        dataset = _index_batches(len(self), batch_size, shuffle, seed)
-        gather = tf.autograph.experimental.do_not_convert(self._gather)
-        dataset = dataset.map(gather, num_parallel_calls=tf.data.AUTOTUNE)
-        return dataset.prefetch(tf.data.AUTOTUNE)
-
-    def _gather(self, index: tf.Tensor) -> object:
-        """Return the examples of event indices `[batch]`."""
         user_rows = tf.gather(self._user_rows, index)
         batch = self.tables.users.gather(user_rows)
         batch |= self.tables.items.gather(tf.gather(self._item_rows, index))
@@ -125,21 +114,3 @@ class EncodedLog:
         ordered, start, end = self._spans
         positions = tf.ragged.range(tf.gather(start, index), tf.gather(end, index))
         return positions.with_flat_values(tf.gather(ordered, positions.flat_values))
-
-
-def _index_batches(count: int, batch_size: int, shuffle: bool, seed: int | None) -> tf.data.Dataset:
-    """Return batches of the indices 0 to `count`, shuffled whole and not element by element."""
-
-    def epoch(seeds: tf.Tensor) -> tf.data.Dataset:
-        index = tf.range(count, dtype=tf.int64)
-        if shuffle:
-            index = tf.random.experimental.stateless_shuffle(index, seeds)
-        full = count // batch_size * batch_size
-        whole = tf.data.Dataset.from_tensor_slices(tf.reshape(index[:full], [-1, batch_size]))
-        if full == count:
-            return whole
-        return whole.concatenate(tf.data.Dataset.from_tensors(index[full:]))
-
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2).take(1)
-    dataset = seeds.flat_map(epoch)
-    return dataset.apply(tf.data.experimental.assert_cardinality(-(-count // batch_size)))

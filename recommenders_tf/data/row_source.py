@@ -1,0 +1,146 @@
+"""Batches of whatever finds its rows by index: the order of an epoch, its steps and its shards."""
+
+from __future__ import annotations
+
+import abc
+from typing import Any
+
+import tensorflow as tf
+
+_INT64 = tf.int64
+_ROUNDS = 12
+"""Of the cipher behind `RandomIndexShuffle`: with the usual four, neighbours stay related."""
+
+
+class RowSource(abc.ABC):
+    """Rows in memory or on disk that are fetched by index, a whole batch at a time.
+
+    A subclass writes `__len__` and `gather`. The order of an epoch is a keyed permutation that is
+    computed where it is needed: it takes no memory, and the batch of any step costs the same.
+
+    References:
+        Beaulieu et al., The SIMON and SPECK families of lightweight block ciphers, 2013 (Cryptology
+        ePrint 2013/404): the permutation.
+    """
+
+    @abc.abstractmethod
+    def __len__(self) -> int: ...
+
+    @abc.abstractmethod
+    def gather(self, index: tf.Tensor) -> Any:
+        """Return the rows of an index, int64 `[batch]`: features, or features and label.
+
+        Called inside a `tf.data` map, so it is written in TensorFlow ops.
+        """
+
+    def steps(self, batch_size: int) -> int:
+        """Return the number of batches in one pass."""
+        return -(-len(self) // batch_size)
+
+    def stream(
+        self, batch_size: int, seed: int = 0, start: int = 0, shard: tuple[int, int] = (0, 1)
+    ) -> tf.data.Dataset:
+        """Return batches without end, pass after pass, each in an order of its own.
+
+        The batch of a step depends on `seed` and the step alone: a stream that starts at step k
+        goes on as one that started at 0, in the middle of a pass too.
+
+        Args:
+            batch_size: Rows of a step over all shards; the last batch of a pass may be smaller.
+            seed: Of the orders.
+            start: Step to begin with, counted from the beginning of the first pass.
+            shard: Which part of every batch to give, and how many parts there are. Together the
+                parts are the batch of an unsharded stream.
+
+        Returns:
+            An endless dataset of what `gather` returns.
+
+        Raises:
+            ValueError: There are no rows, an argument is out of range, or the last batch of a pass
+                is too small to give every shard a row.
+
+        Example:
+            >>> from recommenders_tf import data
+            >>> train = data.encode(data.load("synthetic"))
+            >>> stream = train.stream(256, start=train.steps(256) - 1).take(2)
+            >>> [len(label) for features, label in stream], len(train) % 256
+            ([80, 256], 80)
+        """
+        self._check(batch_size)
+        part, parts = shard
+        if not 0 <= part < parts:
+            raise ValueError(
+                f"`shard` must be (index, count) with 0 <= index < count. Received: {shard}."
+            )
+        if start < 0:
+            raise ValueError(f"`start` must be at least 0. Received: {start}.")
+        last = (len(self) - 1) % batch_size + 1
+        if last < parts:
+            raise ValueError(
+                f"The last batch of a pass has {last} rows, too few for {parts} shards; use "
+                f"another `batch_size` than {batch_size}."
+            )
+        steps = self.steps(batch_size)
+
+        def batch(step: tf.Tensor) -> Any:
+            key = tf.stack([tf.constant(seed, _INT64), step // steps])
+            return self.gather(self._index(step % steps, batch_size, key, part, parts))
+
+        return _mapped(tf.data.Dataset.range(start, _INT64.max), batch)
+
+    def batches(
+        self, batch_size: int, shuffle: bool = True, seed: int | None = None
+    ) -> tf.data.Dataset:
+        """Return the batches of one pass; iterated again, those of another.
+
+        Args:
+            batch_size: Rows a batch; the last one may be smaller.
+            shuffle: Whether every pass takes the rows in a new random order.
+            seed: Of the orders; None follows `tf.random.set_seed`.
+
+        Returns:
+            A dataset of what `gather` returns.
+
+        Raises:
+            ValueError: There are no rows, or `batch_size` is below 1.
+        """
+        self._check(batch_size)
+        steps = self.steps(batch_size)
+        if not shuffle:
+            return _mapped(
+                tf.data.Dataset.range(steps),
+                lambda step: self.gather(self._index(step, batch_size, None)),
+            )
+        keys = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2).take(1)
+        keyed = keys.flat_map(
+            lambda key: tf.data.Dataset.range(steps).map(lambda step: (step, key))
+        )
+        dataset = _mapped(keyed, lambda step, key: self.gather(self._index(step, batch_size, key)))
+        return dataset.apply(tf.data.experimental.assert_cardinality(steps))
+
+    def _check(self, batch_size: int) -> None:
+        if batch_size < 1:
+            raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}.")
+        if not len(self):
+            raise ValueError("There are no rows to make batches of; give data of at least one row.")
+
+    def _index(
+        self, step: tf.Tensor, batch_size: int, key: tf.Tensor | None, part: int = 0, parts: int = 1
+    ) -> tf.Tensor:
+        """Return the rows of a part of a step of a pass, in the order that `key` stands for."""
+        first = step * batch_size
+        size = tf.minimum(tf.constant(len(self), _INT64) - first, batch_size)
+        index = tf.range(first + size * part // parts, first + size * (part + 1) // parts)
+        if key is None:
+            return index
+        # The cipher reads as many bits of each word as an index has, so all bits must be random.
+        words = tf.random.stateless_uniform([3], key, minval=None, maxval=None, dtype=tf.uint32)
+        return tf.raw_ops.RandomIndexShuffle(
+            index=index, seed=words, max_index=tf.constant(len(self) - 1, _INT64), rounds=_ROUNDS
+        )
+
+
+def _mapped(steps: tf.data.Dataset, batch: Any) -> tf.data.Dataset:
+    """Return the batches of steps, made side by side and ahead of time."""
+    plain = tf.autograph.experimental.do_not_convert(batch)
+    return steps.map(plain, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
