@@ -17,12 +17,13 @@ def run_command(
     validation: Annotated[bool, typer.Option(help="Measure on validation; keep no row.")] = False,
 ) -> None:
     """Train the models of CONFIG with each of its seeds and append a row a metric."""
-    from benchmarks.quality.run import append, run
+    from benchmarks.quality.run import RESULTS, run
+    from benchmarks.records import append
 
     for row in run(config, model, validation):
         print(f"{row['model']:12} {row['metric']:8} {row['mean']:.4f} ± {row['std']:.4f}")
         if not validation:
-            append(row)
+            append(RESULTS, row)
 
 
 @app.command("render")

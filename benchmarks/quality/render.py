@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 from typing import Any
 
 from benchmarks.quality.run import RESULTS
+from benchmarks.records import ROOT, read
 
-_ROOT = pathlib.Path(__file__).parents[2]
-PAGE, README = _ROOT / "docs" / "results.md", _ROOT / "README.md"
+PAGE, README = ROOT / "docs" / "results.md", ROOT / "README.md"
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
 _HEAD = """# Results
 
@@ -22,8 +21,7 @@ Each row is the newest run of its model, data, protocol and metric.
 def render() -> pathlib.Path:
     """Write the page, and the short table of the README, and return the path of the page."""
     newest: dict[tuple[str, ...], dict[str, Any]] = {}
-    for line in RESULTS.read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
+    for row in read(RESULTS):
         key = (row["dataset"], row["protocol"], row["model"], row["metric"])
         newest.pop(key, None)
         newest[key] = row

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import pathlib
 import platform
-import subprocess
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +15,7 @@ import yaml
 from rich.console import Console
 
 import recommenders_tf as rtf
+from benchmarks.records import commit
 
 RESULTS = pathlib.Path(__file__).parents[1] / "results" / "quality.jsonl"
 _PROTOCOLS = {
@@ -78,20 +77,7 @@ def run(config: pathlib.Path, only: str | None, validation: bool) -> Iterator[di
                 "published": None,
                 "source": None,
                 "command": " ".join(["python -m benchmarks.quality run", *sys.argv[2:]]),
-                "commit": _commit(),
+                "commit": commit(),
                 "machine": f"{os.cpu_count()} CPU, {platform.machine()}",
                 "recipe": dataclasses.asdict(recipe),
             }
-
-
-def append(row: dict[str, Any]) -> None:
-    """Append a row to the results."""
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
-
-
-def _commit() -> str:
-    """Return the short name of the commit that is measured."""
-    command = ["git", "describe", "--always", "--dirty"]
-    return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"

@@ -1,0 +1,31 @@
+"""Rows of measurements: where they are kept and what each says of its origin."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+from typing import Any
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def append(path: pathlib.Path, row: dict[str, Any]) -> None:
+    """Append a row to a file of JSON lines."""
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def read(path: pathlib.Path) -> list[dict[str, Any]]:
+    """Return the rows of a file of JSON lines, oldest first."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def commit() -> str:
+    """Return the short name of the commit that is measured."""
+    command = ["git", "describe", "--always", "--dirty"]
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    return answer.stdout.strip() or "unknown"

@@ -1,0 +1,1 @@
+"""How fast models train, beside their peers and what the machine allows, all in one run."""

@@ -1,0 +1,36 @@
+"""A process of one contender: `python -m benchmarks.speed.worker SETTINGS`, both ways in JSON.
+
+It reads a line for each request, the name of a method and its arguments, and answers with a line.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+
+from benchmarks.speed.case import Case
+
+ANSWER = "answer: "
+
+
+def main() -> None:
+    settings = json.loads(sys.argv[1])
+    import tensorflow as tf
+
+    threads = settings.pop("threads")
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    for device in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(device, True)
+    module = importlib.import_module(f"benchmarks.speed.{settings.pop('contender')}")
+    case = Case(**settings.pop("case"))
+    session = module.start(case, **settings)
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = getattr(session, request["method"])(**request["arguments"])
+        print(ANSWER + json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()
