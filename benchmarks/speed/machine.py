@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.speed.case import DIM, Case
-from benchmarks.speed.memory import random_row_rates
+from benchmarks.speed.memory import gather_rate, update_rate
 from benchmarks.speed.planted import examples
 from benchmarks.speed.products import product_rates
 
@@ -41,9 +41,9 @@ class Machine:
         """
         wide = [dense for dense in self._case.layers if min(dense.inputs, dense.outputs) >= NARROW]
         flops = product_rates(wide, dtype)["best"]
-        rows = random_row_rates(self._table, self._ids, self._threads)
+        where = self._table, self._ids, self._threads
         products = self._case.flops / flops / self._case.batch_size
-        memory = self._case.ids * (1 / rows["gather"] + 1 / rows["update"])
+        memory = self._case.ids * (1 / gather_rate(*where) + 1 / update_rate(*where))
         return {"products": 1 / products, "limit": 1 / (products + memory), "flops": flops}
 
 

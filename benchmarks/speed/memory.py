@@ -28,24 +28,35 @@ def best_seconds(work: Callable[[], Any], repeats: int = 5) -> float:
     return min(seconds)
 
 
-def random_row_rates(table: np.ndarray, ids: np.ndarray, threads: int) -> dict[str, float]:
-    """Return how many rows a second can be read, and updated, at the places that `ids` names.
+def gather_rate(table: np.ndarray, ids: np.ndarray, threads: int) -> float:
+    """Return how many rows a second can be read at the places that `ids` names.
+
+    Args:
+        table: float32 `[rows, width]`.
+        ids: int64 `[count]`.
+        threads: Threads that share the ids.
+    """
+    rows = np.ones([len(ids), table.shape[1]], np.float32)
+    sizes = ctypes.c_long(len(ids)), ctypes.c_long(table.shape[1]), ctypes.c_int(threads)
+    pointers = _pointer(table), _pointer(ids), _pointer(rows)
+    return len(ids) / best_seconds(lambda: _library().gather(*pointers, *sizes))
+
+
+def update_rate(table: np.ndarray, ids: np.ndarray, threads: int, copies: int = 1) -> float:
+    """Return how many rows a second can be read, changed and written.
 
     Args:
         table: float32 `[rows, width]`; its values change.
         ids: int64 `[count]`.
         threads: Threads that share the ids.
-
-    Returns:
-        Rows a second of `gather` and of `update`.
+        copies: How many times as wide as its gradient a row is: 2 where it holds an accumulator.
     """
-    rows = np.ones([len(ids), table.shape[1]], np.float32)
-    shape = ctypes.c_long(len(ids)), ctypes.c_long(table.shape[1]), ctypes.c_int(threads)
-    pointers = _pointer(table), _pointer(ids), _pointer(rows)
-    return {
-        name: len(ids) / best_seconds(lambda call=call: call(*pointers, *shape))
-        for name, call in (("gather", _library().gather), ("update", _library().update))
-    }
+    width = table.shape[1] // copies
+    gradients = np.ones([len(ids), width], np.float32)
+    sizes = [ctypes.c_long(size) for size in (len(ids), width, copies)]
+    pointers = _pointer(table), _pointer(ids), _pointer(gradients)
+    call = _library().update
+    return len(ids) / best_seconds(lambda: call(*pointers, *sizes, ctypes.c_int(threads)))
 
 
 def stream_rates(threads: int) -> dict[str, float]:

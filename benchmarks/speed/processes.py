@@ -24,19 +24,21 @@ class Worker:
 
     Args:
         contender: Module of `benchmarks.speed` with a function `start`.
-        case: What it works on.
         threads: Threads it may use, each on a processor of its own.
+        case: What it trains, if it trains a model.
         **settings: Further arguments of `start`.
 
     Raises:
         RuntimeError: The process ends without an answer; the message has the end of its log.
     """
 
-    def __init__(self, contender: str, case: Case, threads: int, **settings: Any) -> None:
+    def __init__(self, contender: str, threads: int, case: Case | None = None, **settings: Any):
         self.contender = contender
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed on exit
         python = PEERS_PYTHON if contender == "deepctr_peer" else pathlib.Path(sys.executable)
-        settings |= {"contender": contender, "case": dataclasses.asdict(case), "threads": threads}
+        settings |= {"contender": contender, "threads": threads}
+        if case:
+            settings["case"] = dataclasses.asdict(case)
         processors = sorted(os.sched_getaffinity(0))[:threads]
         self._process = subprocess.Popen(
             [str(python), "-m", "benchmarks.speed.worker", json.dumps(settings)],

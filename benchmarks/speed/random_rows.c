@@ -21,16 +21,20 @@ void gather(const float *table, const int64_t *ids, float *out, long count, long
     }
 }
 
-/* table[ids[n]] -= step * rows[n], a step of gradient descent. Two threads that meet in a row may
-   lose one of its updates: the values are never read, only the time counts. */
-void update(float *table, const int64_t *ids, const float *rows, long count, long width, int threads) {
+/* table[ids[n]] -= step * gradients[n]: a step of gradient descent; a row that is `copies` times as
+   wide as its gradient holds the optimizer's state as well. Two threads that meet in a row may lose
+   one of its updates: the values are never read, only the time counts. */
+void update(float *table, const int64_t *ids, const float *gradients, long count, long width,
+            long copies, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long n = 0; n < count; n++) {
         if (n + AHEAD < count)
-            fetch(table + ids[n + AHEAD] * width, width);
-        float *row = table + ids[n] * width;
-        for (long i = 0; i < width; i++)
-            row[i] -= 1e-3f * rows[n * width + i];
+            fetch(table + ids[n + AHEAD] * width * copies, width * copies);
+        for (long copy = 0; copy < copies; copy++) {
+            float *row = table + (ids[n] * copies + copy) * width;
+            for (long i = 0; i < width; i++)
+                row[i] -= 1e-3f * gradients[n * width + i];
+        }
     }
 }
 

@@ -24,8 +24,9 @@ def main() -> None:
     for device in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(device, True)
     module = importlib.import_module(f"benchmarks.speed.{settings.pop('contender')}")
-    case = Case(**settings.pop("case"))
-    session = module.start(case, **settings)
+    if "case" in settings:
+        settings["case"] = Case(**settings["case"])
+    session = module.start(**settings)
     for line in sys.stdin:
         request = json.loads(line)
         answer = getattr(session, request["method"])(**request["arguments"])
