@@ -1,0 +1,281 @@
+// Updates the rows of a table that a sparse gradient names, and no others, in place.
+//
+// One pass over the batch: every thread takes the rows whose hash is its own, chains the places of
+// each row, sums the gradients of a chain in the order of the batch and applies the optimizer's
+// rule while the row is in cache. Rows are fetched ahead of their use, since each one is a miss.
+// The result does not depend on the number of threads. The equations are those of the Python
+// classes that call the op.
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "tensorflow/core/framework/op.h"
+#include "tensorflow/core/framework/op_kernel.h"
+#include "tensorflow/core/framework/resource_mgr.h"
+#include "tensorflow/core/framework/resource_var.h"
+#include "tensorflow/core/framework/shape_inference.h"
+#include "tensorflow/core/util/work_sharder.h"
+
+namespace recommenders_tf {
+
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+using tensorflow::Var;
+using tensorflow::errors::InvalidArgument;
+
+constexpr int kAhead = 8;   // rows between the fetch of a row and its use
+constexpr int kLine = 64;   // bytes of a cache line
+
+// A rule gets the summed gradient of a row, its weights and its state; `h` are its settings.
+
+struct Sgd {
+  static constexpr int kSettings = 1;
+  static void Apply(const float* h, int64_t n, const float* g, float* w, float* const*) {
+    for (int64_t i = 0; i < n; ++i) w[i] -= h[0] * g[i];
+  }
+};
+
+struct Momentum {
+  static constexpr int kSettings = 3;
+  static void Apply(const float* h, int64_t n, const float* g, float* w, float* const* state) {
+    float* m = state[0];
+    const float rate = h[0], momentum = h[1];
+    const bool nesterov = h[2] != 0;
+    for (int64_t i = 0; i < n; ++i) {
+      m[i] = momentum * m[i] - rate * g[i];
+      w[i] += nesterov ? momentum * m[i] - rate * g[i] : m[i];
+    }
+  }
+};
+
+struct Adagrad {
+  static constexpr int kSettings = 2;
+  static void Apply(const float* h, int64_t n, const float* g, float* w, float* const* state) {
+    float* sum = state[0];
+    for (int64_t i = 0; i < n; ++i) {
+      sum[i] += g[i] * g[i];
+      w[i] -= h[0] * g[i] / std::sqrt(sum[i] + h[1]);
+    }
+  }
+};
+
+struct RowwiseAdagrad {
+  static constexpr int kSettings = 2;
+  static void Apply(const float* h, int64_t n, const float* g, float* w, float* const* state) {
+    constexpr int kLanes = 16;  // apart, or the additions would wait for one another
+    float lanes[kLanes] = {};
+    int64_t i = 0;
+    for (; i + kLanes <= n; i += kLanes) {
+      for (int j = 0; j < kLanes; ++j) lanes[j] += g[i + j] * g[i + j];
+    }
+    for (; i < n; ++i) lanes[0] += g[i] * g[i];
+    float squares = 0;
+    for (float lane : lanes) squares += lane;
+    const float sum = (*state[0] += squares / n);
+    const float rate = h[0] / std::sqrt(sum + h[1]);
+    for (i = 0; i < n; ++i) w[i] -= rate * g[i];
+  }
+};
+
+struct Adam {
+  static constexpr int kSettings = 4;
+  static void Apply(const float* h, int64_t n, const float* g, float* w, float* const* state) {
+    float *m = state[0], *v = state[1];
+    const float rate = h[0], first = h[1], second = h[2], epsilon = h[3];
+    for (int64_t i = 0; i < n; ++i) {
+      m[i] += (g[i] - m[i]) * first;
+      v[i] += (g[i] * g[i] - v[i]) * second;
+      w[i] -= rate * m[i] / (std::sqrt(v[i]) + epsilon);
+    }
+  }
+};
+
+struct Ftrl {
+  static constexpr int kSettings = 4;
+  static void Apply(const float* h, int64_t n, const float* g, float* w, float* const* state) {
+    float *sum = state[0], *linear = state[1];
+    const float rate = h[0], l1 = h[1], l2 = h[2], beta = h[3];
+    for (int64_t i = 0; i < n; ++i) {
+      const float before = std::sqrt(sum[i]);
+      sum[i] += g[i] * g[i];
+      const float after = std::sqrt(sum[i]);
+      linear[i] += g[i] - (after - before) / rate * w[i];
+      const float clipped = std::fmin(std::fmax(linear[i], -l1), l1);
+      w[i] = (clipped - linear[i]) / ((after + beta) / rate + 2 * l2);
+    }
+  }
+};
+
+struct Table {
+  float* data;
+  int64_t width;
+
+  float* Row(int64_t row) const { return data + row * width; }
+
+  void Fetch(int64_t row) const {
+    const char* start = reinterpret_cast<const char*>(Row(row));
+    for (int64_t byte = 0; byte < width * 4; byte += kLine) __builtin_prefetch(start + byte, 1);
+  }
+};
+
+inline uint64_t Mix(uint64_t id) {
+  id *= 0x9E3779B97F4A7C15ull;
+  return id ^ (id >> 29);
+}
+
+// A row of the batch with the first and the last place where it occurs.
+struct Occurrence {
+  int64_t row;
+  int32_t first;
+  int32_t last;
+};
+
+template <typename Rule, typename Index>
+class RowUpdate : public tensorflow::OpKernel {
+ public:
+  explicit RowUpdate(OpKernelConstruction* context) : OpKernel(context) {}
+
+  void Compute(OpKernelContext* context) override {
+    const int num_tables = context->num_inputs() - 3;
+    std::vector<tensorflow::core::RefCountPtr<Var>> variables(num_tables);
+    std::vector<Table> tables(num_tables);
+    int64_t rows = 0;
+    for (int i = 0; i < num_tables; ++i) {
+      OP_REQUIRES_OK(context, LookupResource(context, HandleFromInput(context, i), &variables[i]));
+      OP_REQUIRES_OK(context, MakeOwn(context, variables[i].get()));
+      Tensor* tensor = variables[i]->tensor();
+      if (i == 0) rows = tensor->dim_size(0);
+      OP_REQUIRES(context, tensor->dim_size(0) == rows,
+                  InvalidArgument("State and table must have the same number of rows."));
+      tables[i] = {tensor->flat<float>().data(), rows ? tensor->NumElements() / rows : 0};
+    }
+    const Tensor& indices = context->input(num_tables);
+    const Tensor& gradient = context->input(num_tables + 1);
+    const Tensor& settings = context->input(num_tables + 2);
+    const int64_t count = indices.NumElements();
+    OP_REQUIRES(context, gradient.NumElements() == count * tables[0].width,
+                InvalidArgument("The gradient must have one row for each index."));
+    OP_REQUIRES(context, settings.NumElements() == Rule::kSettings,
+                InvalidArgument("Expected ", Rule::kSettings, " settings."));
+    OP_REQUIRES(context, count < INT32_MAX, InvalidArgument("Too many rows in one batch."));
+    const Index* ids = indices.flat<Index>().data();
+    for (int64_t i = 0; i < count; ++i) {
+      OP_REQUIRES(context, ids[i] >= 0 && ids[i] < rows,
+                  InvalidArgument("Row ", ids[i], " is outside of the table of ", rows, "."));
+    }
+    const auto* workers = context->device()->tensorflow_cpu_worker_threads();
+    const int parts = count < 1024 ? 1 : workers->num_threads;
+    tensorflow::Shard(parts, workers->workers, parts, 1 << 30, [&](int64_t begin, int64_t end) {
+      for (int64_t part = begin; part < end; ++part) {
+        UpdatePart(part, parts, ids, count, gradient.flat<float>().data(),
+                   settings.flat<float>().data(), tables);
+      }
+    });
+  }
+
+ private:
+  // Gives the variable a buffer that no reader shares, now and at later reads.
+  static absl::Status MakeOwn(OpKernelContext* context, Var* variable) {
+    if (variable->copy_on_read_mode.load()) return absl::OkStatus();
+    tensorflow::mutex_lock lock(*variable->mu());
+    if (variable->copy_on_read_mode.load()) return absl::OkStatus();
+    Tensor* tensor = variable->tensor();
+    if (!tensor->RefCountIsOne()) {
+      Tensor own;
+      TF_RETURN_IF_ERROR(context->allocate_temp(tensor->dtype(), tensor->shape(), &own));
+      std::memcpy(own.flat<float>().data(), tensor->flat<float>().data(), tensor->TotalBytes());
+      *tensor = own;
+    }
+    variable->copy_on_read_mode.store(true);
+    return absl::OkStatus();
+  }
+
+  static void UpdatePart(uint64_t part, uint64_t parts, const Index* ids, int64_t count,
+                         const float* gradient, const float* settings,
+                         const std::vector<Table>& tables) {
+    std::vector<int32_t> own(count);
+    int64_t size = 0;
+    for (int64_t i = 0; i < count; ++i) {  // without a branch, which none could foretell
+      own[size] = static_cast<int32_t>(i);
+      size += ((Mix(ids[i]) >> 32) * parts >> 32) == part;
+    }
+    own.resize(size);
+    std::vector<Occurrence> found;
+    std::vector<int32_t> next(own.size(), -1);  // by the place in `own`
+    Chain(ids, own, &found, &next);
+    const int64_t width = tables[0].width;
+    std::vector<float> sum(width);
+    std::vector<float*> state(tables.size() - 1);
+    for (size_t k = 0; k < found.size(); ++k) {
+      if (k + kAhead < found.size()) {
+        for (const Table& table : tables) table.Fetch(found[k + kAhead].row);
+      }
+      const float* total = gradient + own[found[k].first] * width;
+      if (found[k].first != found[k].last) {
+        std::memcpy(sum.data(), total, width * sizeof(float));
+        for (int32_t j = next[found[k].first]; j >= 0; j = next[j]) {
+          const float* more = gradient + own[j] * width;
+          for (int64_t i = 0; i < width; ++i) sum[i] += more[i];
+        }
+        total = sum.data();
+      }
+      for (size_t s = 1; s < tables.size(); ++s) state[s - 1] = tables[s].Row(found[k].row);
+      Rule::Apply(settings, width, total, tables[0].Row(found[k].row), state.data());
+    }
+  }
+
+  // Finds the distinct rows, in the order of the batch, and links the places of each.
+  static void Chain(const Index* ids, const std::vector<int32_t>& own,
+                    std::vector<Occurrence>* found, std::vector<int32_t>* next) {
+    size_t slots = 16;
+    while (slots < 2 * own.size()) slots *= 2;
+    std::vector<int32_t> table(slots, -1);
+    found->reserve(own.size());
+    for (size_t j = 0; j < own.size(); ++j) {
+      const int64_t row = ids[own[j]];
+      const int32_t place = static_cast<int32_t>(j);
+      for (size_t slot = Mix(row) & (slots - 1);; slot = (slot + 1) & (slots - 1)) {
+        if (table[slot] < 0) {
+          table[slot] = static_cast<int32_t>(found->size());
+          found->push_back({row, place, place});
+          break;
+        }
+        Occurrence& seen = (*found)[table[slot]];
+        if (seen.row == row) {
+          (*next)[seen.last] = place;
+          seen.last = place;
+          break;
+        }
+      }
+    }
+  }
+};
+
+#define REGISTER_RULE(RULE)                                                                      \
+  REGISTER_OP("RecommendersTf" #RULE "Rows")                                                     \
+      .Input("table: resource")                                                                  \
+      .Input("state: num_state * resource")                                                      \
+      .Input("indices: index")                                                                   \
+      .Input("gradient: float")                                                                  \
+      .Input("settings: float")                                                                  \
+      .Attr("num_state: int >= 0")                                                               \
+      .Attr("index: {int32, int64}")                                                             \
+      .SetShapeFn(tensorflow::shape_inference::NoOutputs);                                       \
+  REGISTER_KERNEL_BUILDER(                                                                       \
+      Name("RecommendersTf" #RULE "Rows").Device(tensorflow::DEVICE_CPU).TypeConstraint<int32_t>("index"), \
+      RowUpdate<RULE, int32_t>);                                                                 \
+  REGISTER_KERNEL_BUILDER(                                                                       \
+      Name("RecommendersTf" #RULE "Rows").Device(tensorflow::DEVICE_CPU).TypeConstraint<int64_t>("index"), \
+      RowUpdate<RULE, int64_t>);
+
+REGISTER_RULE(Sgd)
+REGISTER_RULE(Momentum)
+REGISTER_RULE(Adagrad)
+REGISTER_RULE(RowwiseAdagrad)
+REGISTER_RULE(Adam)
+REGISTER_RULE(Ftrl)
+
+}  // namespace recommenders_tf
