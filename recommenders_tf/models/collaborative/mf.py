@@ -8,9 +8,11 @@ from typing import Any
 import tensorflow as tf
 
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
+from recommenders_tf.layers.uniform_negatives import UniformNegatives
 from recommenders_tf.models.retriever import Retriever
+from recommenders_tf.optimizers import LazyAdam
 from recommenders_tf.registry import register
-from recommenders_tf.schema import FIRST_ID, FeatureSchema
+from recommenders_tf.schema import FeatureSchema
 from recommenders_tf.tasks.ranking_task import RankingTask
 
 
@@ -32,7 +34,7 @@ class MF(Retriever):
         num_negatives: Negatives for each event.
         l2: Weight of the penalty on the p, q and biases of a batch, per event.
         init_stddev: Standard deviation of the initial p and q.
-        learning_rate: Of the default optimizer, Adam.
+        learning_rate: Of the default optimizer, lazy Adam.
         **kwargs: Of the Keras model.
 
     Example:
@@ -71,14 +73,15 @@ class MF(Retriever):
         self.biases = {
             side: FeatureEmbedding(schema, [name], 1, False, "zeros") for side, name in ids.items()
         }
+        self.negatives = UniformNegatives(schema.vocabulary_size(schema.item_id), num_negatives)
         self.mean = self.add_weight(name="mean", shape=[], initializer="zeros")
         self.task = RankingTask(
             loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum")
         )
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
-        """Return Adam."""
-        return tf.keras.optimizers.Adam(self.learning_rate)
+        """Return Adam that touches only the rows of the batch."""
+        return LazyAdam(self.learning_rate)
 
     def encode_query(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return [p_u, μ + b_u, 1], `[batch, embedding_dim + 2]`."""
@@ -96,11 +99,7 @@ class MF(Retriever):
         features, _, _ = tf.keras.utils.unpack_x_y_sample_weight(inputs)
         query = self.encode_query(features)
         events = tf.shape(query)[0]
-        size = self.schema.vocabulary_size(self.schema.item_id)
-        negatives = tf.random.uniform(
-            [events, self.num_negatives], FIRST_ID, max(size, FIRST_ID + 1), tf.int64
-        )
-        items = tf.concat([features[self._item][:, tf.newaxis], negatives], axis=1)
+        items = tf.concat([features[self._item][:, tf.newaxis], self.negatives(query)], axis=1)
         flat = self.encode_candidates({self._item: tf.reshape(items, [-1])})
         candidates = tf.reshape(flat, [events, 1 + self.num_negatives, -1])
         logits = tf.cast(tf.einsum("bd,bnd->bn", query, candidates), tf.float32)

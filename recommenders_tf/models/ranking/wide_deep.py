@@ -10,7 +10,7 @@ import tensorflow as tf
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
 from recommenders_tf.layers.mlp import MLP
 from recommenders_tf.models.ranker import Ranker
-from recommenders_tf.optimizers import INITIAL_ACCUMULATOR, CompositeOptimizer
+from recommenders_tf.optimizers import Adagrad, CompositeOptimizer, Ftrl
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema, Kind
 
@@ -78,12 +78,8 @@ class WideDeep(Ranker):
 
         Their accumulators start near zero; see `optimizers.INITIAL_ACCUMULATOR`.
         """
-        wide = tf.keras.optimizers.Ftrl(
-            self.wide_learning_rate,
-            initial_accumulator_value=INITIAL_ACCUMULATOR,
-            l1_regularization_strength=self.wide_l1,
-        )
-        deep = tf.keras.optimizers.Adagrad(self.deep_learning_rate, INITIAL_ACCUMULATOR)
+        wide = Ftrl(self.wide_learning_rate, l1=self.wide_l1)
+        deep = Adagrad(self.deep_learning_rate)
         return CompositeOptimizer(deep, {"/wide/": wide})
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
 from recommenders_tf.layers.mlp import MLP
 from recommenders_tf.models.retriever import Retriever
-from recommenders_tf.optimizers import INITIAL_ACCUMULATOR
+from recommenders_tf.optimizers import Adagrad
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema, Role
 from recommenders_tf.tasks.retrieval_task import RetrievalTask
@@ -93,7 +93,7 @@ class TwoTower(Retriever):
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
         """Return Adagrad, its accumulators near zero; see `optimizers`."""
-        return tf.keras.optimizers.Adagrad(self.learning_rate, INITIAL_ACCUMULATOR)
+        return Adagrad(self.learning_rate)
 
     def encode_query(self, features: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return u(x) / τ, `[batch, embedding_dim]`."""
@@ -109,11 +109,12 @@ class TwoTower(Retriever):
         """Return the mean corrected softmax loss of a batch."""
         features, _, weights = tf.keras.utils.unpack_x_y_sample_weight(inputs)
         items = features[self.schema.item_id.name]
+        counters = items % self.item_counts.shape[0]  # of a growing vocabulary ids are hashes
         if training:
             ones = tf.ones_like(items, tf.float32)
-            self.item_counts.scatter_add(tf.IndexedSlices(ones, items))
+            self.item_counts.scatter_add(tf.IndexedSlices(ones, counters))
             self.examples.assign_add(tf.reduce_sum(ones))
-        share = tf.gather(self.item_counts, items) / tf.maximum(self.examples, 1.0)
+        share = tf.gather(self.item_counts, counters) / tf.maximum(self.examples, 1.0)
         loss = self.task(
             self.encode_query(features, training=training),
             self.encode_candidates(features, training=training),
