@@ -90,8 +90,9 @@ def _has_bad_weight(values: pd.Series, column: Column) -> pd.Series:
     """Return which rows have a `value:weight` whose weight is no finite number from 0 up."""
     lists = pa.array(values, pa.list_(pa.string()) if is_list(values) else pa.string())
     lists = lists if is_list(values) else pc.split_pattern(lists, column.separator)
-    parts = pd.Series(lists.flatten())
-    weights = parts.str.rpartition(":")[2].where(parts.str.contains(":", regex=False), "1")
+    parts = lists.flatten()
+    weight = pc.replace_substring_regex(parts, "(?s)^.*:", "")
+    weights = pc.if_else(pc.match_substring(parts, ":"), weight, "1").to_pandas()
     is_good = _matches(weights, f"^({WEIGHT})$") & (to_numbers(weights) <= _LARGEST_WEIGHT)
     rows = pc.list_parent_indices(lists).to_numpy()[~is_good]
     return pd.Series(np.isin(np.arange(len(values)), rows), index=values.index)

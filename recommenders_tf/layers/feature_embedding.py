@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from recommenders_tf.features import get_column
+from recommenders_tf.layers.growing_vocabulary import GrowingVocabulary
 from recommenders_tf.layers.masked_mean import MaskedMean
+from recommenders_tf.layers.quotient_remainder_embedding import QuotientRemainderEmbedding
 from recommenders_tf.layers.stacked_embedding import StackedEmbedding
-from recommenders_tf.schema import FeatureSchema, SchemaError
+from recommenders_tf.schema import Column, FeatureSchema, SchemaError
 
 _NUMERIC = ("value", "vector")
 _OUTPUTS = ("list", "stacked", "concatenated")
@@ -22,7 +25,9 @@ class FeatureEmbedding(tf.keras.layers.Layer):
 
     An id becomes its row of an embedding table; a list the mean of its rows, padding left out,
     weighted where the column has weights. Columns that share a vocabulary share the table, and all
-    tables of one width lie in one weight, so that one gather looks up every column.
+    tables of one width lie in one weight, so that one gather looks up every column. Where the
+    schema says `quotient_remainder` the rows are composed, each table for itself; where it says
+    `growing`, `grow` gives and takes them in training.
 
     Args:
         schema: Fitted schema.
@@ -34,7 +39,7 @@ class FeatureEmbedding(tf.keras.layers.Layer):
             x·v with a learned v, `dim` wide.
         output: `list` of a `[batch, width]` for each column; `stacked`, `[batch, columns, dim]`;
             or `concatenated`, `[batch, sum of widths]`. The last two put ids first, then lists,
-            then numbers, which spares a copy.
+            then what is composed, then numbers, which spares a copy.
         **kwargs: Of the Keras layer.
 
     Call arguments:
@@ -77,16 +82,28 @@ class FeatureEmbedding(tf.keras.layers.Layer):
         self.form = output
         self.pool = MaskedMean(name="pool")
         self._numbers = [name for name in self.columns if schema[name].is_numeric]
-        self._groups = self._by_width()
+        self._composed = [name for name in self.columns if self._table(name).quotient_remainder]
+        # From its configuration: one instance would fill all weights alike.
+        config = tf.keras.initializers.serialize(self.initializer)
         self.stacks = {
             str(width): StackedEmbedding(
-                {self._owner(name): schema.vocabulary_size(schema[name]) for name in names},
+                {self._owner(name): self._size(name) for name in names},
                 width,
-                # From its configuration: one instance would fill all weights alike.
-                tf.keras.initializers.serialize(self.initializer),
+                config,
                 name=f"tables_{width}",
             )
             for width, names in self._groups.items()
+        }
+        self.composed = {
+            self._owner(name): QuotientRemainderEmbedding.of(
+                self._table(name), self._size(name), self._width(name), config
+            )
+            for name in self._composed
+        }
+        self.vocabularies = {
+            self._owner(name): GrowingVocabulary.of(self._table(name))
+            for name in self.columns
+            if self._table(name).growing
         }
         if output == "stacked":
             self._check_widths()
@@ -102,6 +119,7 @@ class FeatureEmbedding(tf.keras.layers.Layer):
     def call(self, inputs: Mapping[str, tf.Tensor]) -> Any:
         """Return the vector of each column, in the form of `output`."""
         blocks = [block for width in self._groups for block in self._look_up(inputs, width)]
+        blocks += [([name], self._compose(inputs, name)) for name in self._composed]
         if self._numbers:
             blocks.append((self._numbers, self._scale(inputs)))
         if self.form == "stacked":
@@ -123,7 +141,9 @@ class FeatureEmbedding(tf.keras.layers.Layer):
         Returns:
             `[batch, length, width]` of a list, `[batch, width]` of an id.
         """
-        ids = get_column(inputs, name)
+        ids = self._ids(inputs, name)
+        if name in self._composed:
+            return self.composed[self._owner(name)](ids)
         stack = self.stacks[str(self._width(name))]
         if self._is_list(name):
             return stack([ids], [self._owner(name)])
@@ -131,7 +151,26 @@ class FeatureEmbedding(tf.keras.layers.Layer):
 
     def table(self, name: str) -> tf.Tensor:
         """Return the embedding table of a column of ids, `[ids, width]`."""
+        if name in self._composed:
+            return self.composed[self._owner(name)](tf.range(self._size(name)))
         return self.stacks[str(self._width(name))].table(self._owner(name))
+
+    def grow(
+        self,
+        inputs: Mapping[str, tf.Tensor],
+        optimizer: tf.keras.optimizers.Optimizer | None = None,
+    ) -> None:
+        """Let the growing vocabularies count a batch, admit ids and forget others.
+
+        Args:
+            inputs: Encoded batch.
+            optimizer: That of the training, which has to forget the rows as well.
+        """
+        for owner, vocabulary in self.vocabularies.items():
+            names = [name for name in self.columns if self._owner(name) == owner]
+            ids = [tf.reshape(get_column(inputs, name), [-1]) for name in names]
+            lost = vocabulary.update(tf.concat(ids, axis=0))
+            self.stacks[str(self._width(names[0]))].reset(owner, lost, optimizer)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
@@ -150,7 +189,7 @@ class FeatureEmbedding(tf.keras.layers.Layer):
     ) -> list[tuple[list[str], tf.Tensor]]:
         """Return the columns of one width in blocks `[batch, columns, width]`: ids, each list."""
         names = sorted(self._groups[width], key=self._is_list)
-        ids = [get_column(inputs, name) for name in names]
+        ids = [self._ids(inputs, name) for name in names]
         lists = [name for name in names if self._is_list(name)]
         single = len(names) - len(lists)
         ids[:single] = [part[:, tf.newaxis] for part in ids[:single]]
@@ -162,6 +201,16 @@ class FeatureEmbedding(tf.keras.layers.Layer):
         pooled = (self._pool(inputs, *part) for part in zip(lists, rest, strict=True))
         blocks = [([name], mean) for name, mean in zip(lists, pooled, strict=True)]
         return [(names[:single], first), *blocks] if single else blocks
+
+    def _compose(self, inputs: Mapping[str, tf.Tensor], name: str) -> tf.Tensor:
+        """Return a column whose vectors are composed, `[batch, 1, width]`."""
+        rows = self.rows(inputs, name)
+        return self._pool(inputs, name, rows) if self._is_list(name) else rows[:, tf.newaxis]
+
+    def _ids(self, inputs: Mapping[str, tf.Tensor], name: str) -> tf.Tensor:
+        """Return the ids of a column, rows of its table."""
+        ids = get_column(inputs, name)
+        return self.vocabularies[self._owner(name)](ids) if self._table(name).growing else ids
 
     def _pool(self, inputs: Mapping[str, tf.Tensor], name: str, rows: tf.Tensor) -> tf.Tensor:
         """Return the mean of a list's rows, `[batch, 1, width]`."""
@@ -180,11 +229,12 @@ class FeatureEmbedding(tf.keras.layers.Layer):
         numbers = tf.cast(numbers, self.compute_dtype)[:, :, tf.newaxis]
         return numbers * self.vectors if self.numeric == "vector" else numbers
 
-    def _by_width(self) -> dict[int, list[str]]:
-        """Return the columns of ids by their width."""
+    @functools.cached_property  # past Keras' tracking: a checkpoint takes no dict by number
+    def _groups(self) -> dict[int, list[str]]:
+        """The columns of ids by their width."""
         groups: dict[int, list[str]] = {}
         for name in self.columns:
-            if not self.schema[name].is_numeric:
+            if not self.schema[name].is_numeric and name not in self._composed:
                 groups.setdefault(self._width(name), []).append(name)
         return groups
 
@@ -193,11 +243,17 @@ class FeatureEmbedding(tf.keras.layers.Layer):
         column = self.schema[name]
         if column.is_numeric:
             return self.dim if self.numeric == "vector" else 1
-        own = self.schema.table_of(column).embedding_dim
+        own = self._table(name).embedding_dim
         return (own if self.use_schema_dims else None) or self.dim
 
+    def _size(self, name: str) -> int:
+        return self.schema.vocabulary_size(self.schema[name])
+
+    def _table(self, name: str) -> Column:
+        return self.schema.table_of(self.schema[name])
+
     def _owner(self, name: str) -> str:
-        return self.schema.table_of(self.schema[name]).name
+        return self._table(name).name
 
     def _is_list(self, name: str) -> bool:
         return self.schema.list_source(self.schema[name]) is not None

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from recommenders_tf.layers.reserved_zeros import ReservedZeros
-from recommenders_tf.schema import FIRST_ID
+from recommenders_tf.schema import FIRST_ID, Column
 
 
 @tf.keras.saving.register_keras_serializable("recommenders_tf")
@@ -75,6 +75,15 @@ class QuotientRemainderEmbedding(tf.keras.layers.Layer):
         self.remainders = math.ceil(ids / (collisions or math.ceil(math.sqrt(ids))))
         self.quotients = math.ceil(ids / self.remainders)
         self._concatenates = operation == "concat" and dim > 1
+
+    @classmethod
+    def of(
+        cls, column: Column, size: int, dim: int, initializer: Any
+    ) -> QuotientRemainderEmbedding:
+        """Return the embedding that a `quotient_remainder` column of a schema asks for."""
+        assert column.quotient_remainder is not None
+        operation, collisions = column.quotient_remainder, column.collisions
+        return cls(size, dim, operation, collisions, initializer, name=column.name)
 
     def build(self, input_shape: Any) -> None:
         """Create the two tables."""

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from recommenders_tf.layers.reserved_zeros import ReservedZeros
+from recommenders_tf.layers.reset_rows import reset_rows
 
 
 @tf.keras.saving.register_keras_serializable("recommenders_tf")
@@ -72,6 +73,18 @@ class StackedEmbedding(tf.keras.layers.Layer):
         """Return the table of one vocabulary, `[ids, dim]`."""
         start = self.starts[name]
         return tf.convert_to_tensor(self.embeddings)[start : start + self.sizes[name]]
+
+    def reset(self, name: str, rows: tf.Tensor, optimizer: Any = None) -> None:
+        """Make rows of a vocabulary as its last one is, which no id has; see `reset_rows`.
+
+        Args:
+            name: The vocabulary, a growing one.
+            rows: int64 `[rows]`.
+            optimizer: That of the training, which has to forget the rows as well.
+        """
+        start = self.starts[name]
+        last = start + self.sizes[name] - 1
+        reset_rows(self.embeddings, start + rows, untouched=last, optimizer=optimizer)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""

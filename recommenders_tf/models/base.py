@@ -15,6 +15,7 @@ import tensorflow_recommenders as tfrs
 from recommenders_tf import features
 from recommenders_tf.data.encoded_log import EncodedLog
 from recommenders_tf.data.event_log import EventLog
+from recommenders_tf.layers import FeatureEmbedding
 from recommenders_tf.optimizers import clip_by_global_norm, micro_batch_gradients
 from recommenders_tf.preprocessor import Preprocessor
 from recommenders_tf.registry import ModelInfo
@@ -140,6 +141,7 @@ class Recommender(tfrs.models.Model):
             gradients = clip_by_global_norm(gradients, self._clip_norm)
             pairs = list(zip(gradients, variables, strict=True))
             self.optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
+        self._grow(data)
         return self._results(loss)
 
     @tf.autograph.experimental.do_not_convert
@@ -272,6 +274,13 @@ class Recommender(tfrs.models.Model):
         # The optimizer scales the loss of mixed precision, and the gradients back.
         pairs = self.optimizer.compute_gradients(loss, self.trainable_variables, tape=tape)
         return loss, [gradient for gradient, _ in pairs]
+
+    def _grow(self, data: Any) -> None:
+        """Let the growing vocabularies learn which ids the batch had."""
+        batch, _, _ = tf.keras.utils.unpack_x_y_sample_weight(data)
+        for layer in self._flatten_layers():
+            if isinstance(layer, FeatureEmbedding):
+                layer.grow(batch, self.optimizer)
 
     def _total_loss(self, data: Any, training: bool) -> tf.Tensor:
         replicas = tf.distribute.get_strategy().num_replicas_in_sync

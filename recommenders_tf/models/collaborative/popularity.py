@@ -18,7 +18,7 @@ class Popularity(Retriever):
     """Recommends the items with the most events, the same to everyone.
 
     It counts; `fit` needs one epoch, and further ones change no order. The score is the item's
-    share of the events.
+    share of the events. Where item ids are hashes, items whose hashes meet are counted as one.
 
     Args:
         schema: Fitted schema.
@@ -61,10 +61,7 @@ class Popularity(Retriever):
     def encode_candidates(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return the share of the events of each item, `[items, 1]`."""
         total = tf.maximum(tf.reduce_sum(self.counts), 1.0)
-        return (
-            tf.gather(self.counts, get_column(features, self.schema.item_id.name))[:, tf.newaxis]
-            / total
-        )
+        return tf.gather(self.counts, self._counters(features))[:, tf.newaxis] / total
 
     def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Count the items of a batch; the loss is their mean negative log share."""
@@ -73,7 +70,9 @@ class Popularity(Retriever):
         if training:
             ones = tf.where(items >= FIRST_ID, 1.0, 0.0)
             self.counts.assign_add(
-                tf.math.unsorted_segment_sum(ones, items, tf.shape(self.counts)[0])
+                tf.math.unsorted_segment_sum(
+                    ones, self._counters(features), tf.shape(self.counts)[0]
+                )
             )
         share = self.encode_candidates(features)
         return -tf.reduce_mean(tf.math.log(tf.maximum(share, 1e-9)))
@@ -81,3 +80,7 @@ class Popularity(Retriever):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Count one batch; there is nothing to differentiate."""
         return self._results(self._total_loss(data, training=True))
+
+    def _counters(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Return the place of each item in the counts; of a growing vocabulary ids are hashes."""
+        return get_column(features, self.schema.item_id.name) % self.counts.shape[0]

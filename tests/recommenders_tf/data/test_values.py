@@ -73,6 +73,8 @@ def test_weights_in_lists_are_checked_row_by_row():
     frame = pd.DataFrame({"c": [["a:x"], [], ["a:2", "b"], ["a", "b:y"]]}, index=[5, 6, 7, 9])
     reasons = row_reasons(frame, [KINDS["weighted"]], CleaningLimits())
     assert reasons.to_dict() == {5: "not a weight", 6: "", 7: "", 9: "not a weight"}
+    for empty in (frame.iloc[[1]], frame.iloc[:0]):
+        assert not row_reasons(empty, [KINDS["weighted"]], CleaningLimits()).any()
 
 
 def test_limits_of_time_can_be_set():
