@@ -1,10 +1,11 @@
 """Event logs: data sets by name, files of one's own, made-up data; cleaned, split, with histories.
 
-Nothing here imports TensorFlow but `encode` and `EncodedLog`, which are loaded on first use.
+Nothing here imports TensorFlow but what makes batches, which is loaded on first use.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from recommenders_tf.data.datasets import describe, load, names, spec
@@ -18,11 +19,14 @@ from recommenders_tf.data.synthetic import synthetic
 from recommenders_tf.data.values import CleaningLimits
 
 if TYPE_CHECKING:
+    from recommenders_tf.data.column_files import write_columns
+    from recommenders_tf.data.columnar import ColumnarData
     from recommenders_tf.data.encoded_log import EncodedLog, encode
 
 __all__ = [
     "BadDataError",
     "CleaningLimits",
+    "ColumnarData",
     "DatasetNotFoundError",
     "DatasetSpec",
     "EncodedLog",
@@ -39,13 +43,21 @@ __all__ = [
     "names",
     "spec",
     "synthetic",
+    "write_columns",
     "write_files",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("EncodedLog", "encode"):
-        from recommenders_tf.data import encoded_log
+_WITH_TENSORFLOW = {
+    "ColumnarData": "columnar",
+    "EncodedLog": "encoded_log",
+    "encode": "encoded_log",
+    "write_columns": "column_files",
+}
 
-        return getattr(encoded_log, name)
+
+def __getattr__(name: str) -> Any:
+    if name in _WITH_TENSORFLOW:
+        module = importlib.import_module(f"recommenders_tf.data.{_WITH_TENSORFLOW[name]}")
+        return getattr(module, name)
     raise AttributeError(f"module `recommenders_tf.data` has no attribute `{name}`")

@@ -143,4 +143,8 @@ class RowSource(abc.ABC):
 def _mapped(steps: tf.data.Dataset, batch: Any) -> tf.data.Dataset:
     """Return the batches of steps, made side by side and ahead of time."""
     plain = tf.autograph.experimental.do_not_convert(batch)
-    return steps.map(plain, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    dataset = steps.map(plain, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    options = tf.data.Options()
+    # To rewrite the pipeline TensorFlow would copy all data that `gather` holds.
+    options.experimental_optimization.apply_default_optimizations = False
+    return dataset.with_options(options)

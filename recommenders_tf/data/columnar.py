@@ -1,0 +1,145 @@
+"""Encoded columns in memory or memory-mapped, and batches of them."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from recommenders_tf import features
+from recommenders_tf.data import column_files
+from recommenders_tf.data.column_store import ALIGNMENT, ColumnStore, aligned, packed
+from recommenders_tf.data.columns import Columns, Lists, check_ids, column_spec, encoded_columns
+from recommenders_tf.data.row_source import RowSource
+from recommenders_tf.schema import PADDING_ID, FeatureSchema, Kind
+
+
+class ColumnarData(RowSource):
+    """Rows of encoded columns, such as the examples that another program has written.
+
+    Columns of one type are laid side by side, so that one gather fetches a batch of all of them.
+    Batches are as `features.encoded_spec` says: lists padded to the schema's `max_length`, with
+    their masks.
+
+    Args:
+        source: Encoded columns by name, NumPy or Arrow arrays; an Arrow table; a Parquet file or
+            folder; an Arrow IPC file (`.arrow`, `.feather`); or a folder of `write_columns`,
+            which is memory-mapped. A list column is an Arrow list array, or an array that is
+            padded already. Masks, crosses and the label may be missing: a mask then is where a
+            list has ids, a cross is computed.
+        schema: Fitted schema, for models to be built from.
+
+    Raises:
+        SchemaError: A column is missing, has a type, shape or length that does not fit, or holds
+            an id outside its vocabulary.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> from recommenders_tf.schema import FeatureSchema
+        >>> schema = FeatureSchema.from_dict({
+        ...     "columns": {
+        ...         "user": {"kind": "id", "role": "user", "vocabulary_size": 9},
+        ...         "item": {"kind": "id", "role": "item", "vocabulary_size": 9},
+        ...         "tags": {"kind": "multi_hot", "role": "item", "vocabulary_size": 9,
+        ...                  "max_length": 2},
+        ...         "click": {"kind": "label", "role": "label"},
+        ...     },
+        ... })
+        >>> columns = {"user": np.array([2, 3]), "item": np.array([5, 6])}
+        >>> columns |= {"tags": pa.array([[4, 5], [7]]), "click": np.array([1, 0])}
+        >>> features, label = next(iter(ColumnarData(columns, schema).batches(2, shuffle=False)))
+        >>> features["tags"].numpy().tolist(), features["tags_mask"].numpy().tolist()
+        ([[4, 5], [7, 0]], [[True, True], [True, False]])
+    """
+
+    def __init__(self, source: Columns | str | pathlib.Path, schema: FeatureSchema) -> None:
+        self.schema = schema
+        self._spec = column_spec(schema)
+        store = _store(source, schema)
+        self._count = len(store)
+        self._blocks = [(block.widths, _tensor(block.rows)) for block in store.blocks]
+        self._lists = {name: _list_tensors(lists) for name, lists in store.lists.items()}
+
+    def __len__(self) -> int:
+        return self._count
+
+    def gather(self, index: tf.Tensor) -> Any:
+        """Return the rows of an index, int64 `[batch]`.
+
+        Returns:
+            A dict of tensors as `features.encoded_spec` gives them; where there is a label, a pair
+            with it, float32 `[batch]`.
+        """
+        batch: dict[str, tf.Tensor] = {}
+        for widths, rows in self._blocks:
+            parts = tf.split(tf.gather(rows, index), list(widths.values()), axis=1)
+            batch |= dict(zip(widths, parts, strict=True))
+        for name, (values, offsets) in self._lists.items():
+            batch |= self._padded(name, values, tf.gather(offsets, index[:, tf.newaxis] + [0, 1]))
+        batch = {
+            name: tf.reshape(
+                tf.cast(value, self._spec[name].dtype), [-1, *self._spec[name].shape[1:]]
+            )
+            for name, value in batch.items()
+        }
+        for column in self.schema.features:
+            if column.is_list:
+                batch.setdefault(self.schema.mask_name(column), batch[column.name] != PADDING_ID)
+        batch = features.cross(self.schema, batch) | batch
+        label = self.schema.label
+        if label is None or label.name not in batch:
+            return batch
+        return batch, batch.pop(label.name)
+
+    def _padded(self, name: str, values: tf.Tensor, spans: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return padded lists and, of ids, their mask; `spans` is `[batch, 2]`, int64."""
+        length = self._spec[name].shape[1]
+        start, end = tf.unstack(spans, axis=1)
+        column = self.schema.columns.get(name)
+        # Of a list that is too long, what `features.pad` keeps.
+        if column is not None and column.kind is Kind.SEQUENCE:
+            start = tf.maximum(start, end - length)
+        mask = tf.sequence_mask(tf.minimum(end - start, length), length)
+        positions = start[:, tf.newaxis] + tf.range(length, dtype=spans.dtype)
+        padded = tf.gather(values, tf.where(mask, positions, 0))
+        batch = {name: tf.where(mask, padded, tf.zeros([], padded.dtype))}
+        if column is not None:
+            batch[self.schema.mask_name(column)] = mask
+        return batch
+
+
+def _store(source: Columns | str | pathlib.Path, schema: FeatureSchema) -> ColumnStore:
+    """Return the columns of a source, checked."""
+    if isinstance(source, str | pathlib.Path):
+        path = pathlib.Path(source)
+        if column_files.is_written(path):
+            return column_files.open_columns(path)
+        source = column_files.read_table(path)
+    arrays = encoded_columns(source, schema)
+    check_ids(arrays, schema)
+    return packed(arrays)
+
+
+def _list_tensors(lists: Lists) -> tuple[tf.Tensor, tf.Tensor]:
+    values = lists.values if len(lists.values) else np.zeros(1, lists.values.dtype)
+    return _tensor(values), _tensor(lists.offsets)
+
+
+class _Writable:
+    """Shows an array as one that may be written to, which DLPack asks for; nothing writes to it."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+        start, _ = array.__array_interface__["data"]
+        self.__array_interface__ = {**array.__array_interface__, "data": (start, False)}
+
+
+def _tensor(array: np.ndarray) -> tf.Tensor:
+    """Return a tensor that shares the memory of an array, or of a copy where it has to."""
+    if array.ctypes.data % ALIGNMENT or not array.flags.c_contiguous:
+        copy = aligned(array.shape, array.dtype)
+        copy[...] = array
+        array = copy
+    return tf.experimental.dlpack.from_dlpack(np.asarray(_Writable(array)).__dlpack__())
