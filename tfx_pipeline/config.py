@@ -15,6 +15,7 @@ import yaml
 from recommenders_tf import registry
 from recommenders_tf.data.event_log import STRATEGIES
 from recommenders_tf.data.values import CleaningLimits
+from recommenders_tf.training.config import TrainingConfig
 
 
 class ConfigError(ValueError):
@@ -93,29 +94,28 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """A model of the registry and how long it is trained.
+    """A model of the registry and how it is trained.
 
     Args:
         model: Registry name.
         parameters: Arguments of the model beside the schema.
-        epochs: Passes over the training events.
-        batch_size: Examples a step, on all replicas together.
+        training: How it is trained.
     """
 
     model: str
     parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    epochs: int = 1
-    batch_size: int = 1024
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
 
     def __post_init__(self) -> None:
         if self.model not in registry.names():
             raise ConfigError(
                 f"There is no model `{self.model}`; known are {', '.join(registry.names())}."
             )
-        if min(self.epochs, self.batch_size) < 1:
+        if self.training.patience is not None:
             raise ConfigError(
-                f"`epochs` and `batch_size` of `{self.model}` must be at least 1; they are "
-                f"{self.epochs} and {self.batch_size}."
+                f"`training.patience` of `{self.model}` needs validation events, which a pipeline "
+                "has not: its held-out events decide on the push. Find the number of `epochs` with "
+                "`recommenders-tf train --patience`."
             )
 
 
@@ -245,7 +245,13 @@ def from_dict(cls: type, values: Any, where: str = "") -> Any:
         if name not in values and not has_default:
             raise ConfigError(f"The key `{name}` is missing in {section}; add it.")
     paths = {name: f"{where}.{name}".lstrip(".") for name in values}
-    return cls(**{name: _value(hints[name], v, paths[name]) for name, v in values.items()})
+    arguments = {name: _value(hints[name], v, paths[name]) for name, v in values.items()}
+    try:
+        return cls(**arguments)
+    except ConfigError:
+        raise
+    except ValueError as error:  # of a dataclass that is not of the pipeline alone
+        raise ConfigError(f"In {section}: {error}") from error
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:

@@ -77,7 +77,8 @@ def run_fn(fn_args: FnArgs) -> None:
     def fit(model: ModelConfig) -> Any:
         return train_model(model, tables, fn_args.train_files, len(train_log), folder)
 
-    popularity, retriever = fit(ModelConfig("popularity")), fit(config.retriever)
+    popularity = fit(ModelConfig("popularity", training=training.TrainingConfig(epochs=1)))
+    retriever = fit(config.retriever)
     ranker = fit(config.ranker)
     cascade = Cascade(retriever, ranker, config.num_retrieved)
     held_out = batches(fn_args.eval_files, encoder.schema, _EVAL_BATCH)
@@ -132,18 +133,19 @@ def train_model(
         folder: Where checkpoints and logs are kept.
     """
     folder = folder / config.model
-    settings = training.TrainingConfig(config.epochs, config.batch_size, folder=folder)
+    settings = config.training
     with training.prepare(settings).scope():
         model = registry.get(config.model)(tables.schema, **config.parameters)
-        model.compile()
+        training.compile_model(model, settings)
     weights = folder / "weights" / "finished"
     if weights.with_suffix(".index").exists():
         model.load_weights(weights)
     else:
         note(f"Training {config.model}, {count:,} examples an epoch")
-        steps = -(-count // config.batch_size)
-        data = batches(examples, tables.schema, config.batch_size, shuffle=True)
-        training.train(model, data.apply(tf.data.experimental.assert_cardinality(steps)), settings)
+        steps = -(-count // settings.batch_size)
+        data = batches(examples, tables.schema, settings.batch_size, shuffle=True)
+        data = data.apply(tf.data.experimental.assert_cardinality(steps))
+        training.train(model, data, settings, folder)
         model.save_weights(weights)
     model.bind(tables)
     return model

@@ -57,7 +57,7 @@ def start(
     --help of its own, with examples.
 
     Try it:
-      recommenders-tf train two_tower --dataset movielens-100k
+      recommenders-tf train --model two_tower --dataset movielens-100k
       recommenders-tf recommend runs/two_tower-movielens-100k --user 196
       recommenders-tf export runs/two_tower-movielens-100k models/movies
       recommenders-tf serve models/movies

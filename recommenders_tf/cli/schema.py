@@ -44,7 +44,7 @@ def schema(
     Examples:
       recommenders-tf schema ratings.csv
       recommenders-tf schema ratings.csv --items movies.csv -o schema.yaml
-      recommenders-tf train mf --events ratings.csv --schema schema.yaml
+      recommenders-tf train --model mf --events ratings.csv --schema schema.yaml
     """
     if output and output.exists():
         raise FileExistsError(f"`{output}` is there already: remove it, or give another --output.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
-import enum
 import importlib.metadata
 import pathlib
 import platform
+import tempfile
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +21,8 @@ from recommenders_tf.cli.data_options import DataOptions, Split
 from recommenders_tf.cli.evaluate import measure
 from recommenders_tf.cli.options import flatten
 from recommenders_tf.cli.runs import METRICS_FILE, MODEL_FILE, RUNS, SETTINGS_FILE, write_json
+from recommenders_tf.cli.training_options import TrainingOptions
+from recommenders_tf.training.cluster import Cluster
 
 if TYPE_CHECKING:
     from recommenders_tf.data import EventLog
@@ -28,58 +31,28 @@ if TYPE_CHECKING:
 _PANEL = "Training"
 
 
-class Precision(str, enum.Enum):
-    """Keras policies."""
-
-    FLOAT32 = "float32"
-    MIXED_BFLOAT16 = "mixed_bfloat16"
-    MIXED_FLOAT16 = "mixed_float16"
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingOptions:
-    """How to train."""
-
-    epochs: Annotated[
-        int, typer.Option(min=1, help="Passes over the events.", rich_help_panel=_PANEL)
-    ] = 10
-    batch_size: Annotated[
-        int, typer.Option(min=1, help="Events a step.", rich_help_panel=_PANEL)
-    ] = 1024
-    seed: Annotated[
-        int, typer.Option(min=0, help="The same seed, the same run.", rich_help_panel=_PANEL)
-    ] = 0
-    precision: Annotated[
-        Precision,
-        typer.Option(
-            metavar="POLICY",
-            help="float32, or mixed_bfloat16 or mixed_float16 on hardware that has them.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = Precision.FLOAT32
-    split: Annotated[
-        Split,
-        typer.Option(
-            help="Which events are kept for the test: the last one of each user, or the latest "
-            "tenth of all.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = Split.LEAVE_LAST_OUT
-
-
 @flatten
 def train(
     model: Annotated[
         str,
-        typer.Argument(
-            metavar="MODEL",
+        typer.Option(
+            metavar="NAME",
             help="Name of a model; `recommenders-tf models` lists them.",
             autocompletion=registry.names,
             show_default=False,
+            rich_help_panel=_PANEL,
         ),
     ],
     source: DataOptions,
     options: TrainingOptions,
+    split: Annotated[
+        Split,
+        typer.Option(
+            help="Which events are kept for the test: the last one of each user, or the latest "
+            "tenth of all. With --patience the rest is split once more in the same way.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = Split.LEAVE_LAST_OUT,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -109,56 +82,72 @@ def train(
     and logs for TensorBoard. Models that retrieve are measured over the full
     catalogue.
 
+    Where the variable TF_CONFIG describes a cluster, this process takes the part
+    that it gives it: a parameter server and its workers serve until they are
+    stopped, the chief writes the run.
+
     Examples:
-      recommenders-tf train popularity --synthetic
-      recommenders-tf train two_tower --dataset movielens-100k --epochs 20
-      recommenders-tf train mf --synthetic --set embedding_dim=32 -o runs/mf32
-      recommenders-tf train mf --events ratings.csv --schema schema.yaml
+      recommenders-tf train --model popularity --synthetic
+      recommenders-tf train --model two_tower --dataset ml-100k --epochs 20
+      recommenders-tf train --model mf --synthetic --set embedding_dim=32
+      recommenders-tf train --model mf --events ratings.csv --schema schema.yaml
     """
     name = model if model in registry.names() else registry.get(model).info.name
+    config = options.config()
+    cluster = Cluster.from_environment()
+    if cluster and cluster.task_type == "evaluator":
+        note("An evaluator has nothing to do: the chief measures the model.")
+        return
+    if cluster and cluster.serves:
+        note(f"Serving as {cluster.task_type} {cluster.task_index} until this process is stopped.")
+        cluster.serve()
     log = source.load()
     with working("Loading TensorFlow"):
         from recommenders_tf import data, training
 
         cls = registry.get(name)
+        strategy = training.prepare(config)
     chosen = hyper_parameters.parse(cls, settings or ())
     folder = output or RUNS / f"{name}-{source.name}"
     folder.mkdir(parents=True, exist_ok=True)
-    how: dict[str, Any] = {
-        "epochs": options.epochs,
-        "batch_size": options.batch_size,
-        "seed": options.seed,
-        "precision": options.precision.value,
-    }
-    config = training.TrainingConfig(**how, folder=folder)
     started = datetime.datetime.now(datetime.timezone.utc)
-    events, test = log.split(options.split.value)
+    *parts, test = log.split(split.value, validation=config.patience is not None)
+    events, validation = parts[0], parts[1] if len(parts) > 1 else None
     note(f"Training {name} on {len(events):,} events of {log.schema.name}, in {folder}.")
     with working("Encoding the events"):
         encoded = data.encode(events)
-    with training.prepare(config).scope():
+    with strategy.scope():
         recommender = cls(encoded.schema, **chosen)
-        recommender.compile()
+        training.compile_model(recommender, config)
     try:
-        training.train(recommender, encoded, config)
+        training.train(recommender, encoded, config, folder, validation)
     except KeyboardInterrupt:
-        note("Stopped. The same command goes on after the last whole epoch.")
+        note("Stopped. The same command goes on from the last backup.")
         raise
-    recommender.save(folder / MODEL_FILE)
-    metrics = measure(recommender, test)
-    write_json(folder / METRICS_FILE, metrics)
-    run = {
-        "model": name,
-        "hyper_parameters": _hyper_parameters(recommender),
-        "training": how,
-        "data": source.to_dict(),
-        "split": options.split.value,
-        "events": {"train": len(events), "test": len(test)},
-        "started": started.isoformat(timespec="seconds"),
-        "finished": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "versions": _versions(),
-    }
-    write_json(folder / SETTINGS_FILE, run)
+    recommender = training.local_copy(recommender)
+    # All workers take part in what reads shared variables; the chief alone writes the run.
+    with contextlib.ExitStack() as stack:
+        if cluster and not cluster.is_chief:
+            folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        recommender.save(folder / MODEL_FILE)
+        metrics = measure(recommender, test)
+        write_json(folder / METRICS_FILE, metrics)
+        run = {
+            "model": name,
+            "hyper_parameters": _hyper_parameters(recommender),
+            "training": dataclasses.asdict(config),
+            "data": source.to_dict(),
+            "split": split.value,
+            "events": {
+                "train": len(events),
+                **({"validation": len(validation)} if validation else {}),
+                "test": len(test),
+            },
+            "started": started.isoformat(timespec="seconds"),
+            "finished": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+            "versions": _versions(),
+        }
+        write_json(folder / SETTINGS_FILE, run)
     if as_json:
         print_json({"run": str(folder), "metrics": metrics})
     else:

@@ -33,7 +33,7 @@ class Dataset:
     """What is known of a data set before it is read.
 
     Args:
-        name: Name by which it is loaded.
+        name: Name by which it is loaded; the name of its archive does as well.
         events: Number of events.
         users: Number of users.
         items: Number of items, those without events included.
@@ -136,7 +136,7 @@ def spec(name: str, data_dir: str | pathlib.Path | None = None) -> DatasetSpec:
     `RECOMMENDERS_TF_DATA` names and in the user's cache, then fetched from the official place.
 
     Args:
-        name: One of `names()`.
+        name: One of `names()`, or the name of its archive, such as `ml-1m`.
         data_dir: Folder that holds the data set's folder, or its files.
 
     Raises:
@@ -153,12 +153,15 @@ def spec(name: str, data_dir: str | pathlib.Path | None = None) -> DatasetSpec:
         schema = FeatureSchema.load(folder / "schema.yaml")
         of = TableSource.of
         return DatasetSpec(name, of(events), of(users), of(items), schema)
-    if name not in _DATASETS:
-        raise ValueError(f"There is no data set {name!r}; there are {', '.join(names())}.")
-    dataset = _DATASETS[name]
+    known = _DATASETS | {dataset.archive.folder: dataset for dataset in _DATASETS.values()}
+    if name not in known:
+        raise ValueError(
+            f"There is no data set {name!r}; there are {', '.join((*known, SYNTHETIC))}."
+        )
+    dataset = known[name]
     folder = dataset.find(data_dir) or _fetch(dataset, data_dir)
-    schema = FeatureSchema.load(_SCHEMAS / f"{name}.yaml")
-    return DatasetSpec(name, *dataset.sources(folder), schema)
+    schema = FeatureSchema.load(_SCHEMAS / f"{dataset.name}.yaml")
+    return DatasetSpec(dataset.name, *dataset.sources(folder), schema)
 
 
 def load(
@@ -171,7 +174,7 @@ def load(
     """Read a data set by name, checking every row.
 
     Args:
-        name: One of `names()`.
+        name: One of `names()`, or the name of its archive, such as `ml-1m`.
         data_dir: Folder that holds the data set's folder, or its files; see `spec` for where else
             it is looked for.
         limits: What counts as a bad row and how many are let pass; None for the defaults.

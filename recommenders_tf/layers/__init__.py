@@ -8,6 +8,7 @@ from recommenders_tf.layers.quotient_remainder_embedding import QuotientRemainde
 from recommenders_tf.layers.reserved_zeros import ReservedZeros
 from recommenders_tf.layers.reset_rows import reset_rows
 from recommenders_tf.layers.stacked_embedding import StackedEmbedding
+from recommenders_tf.layers.uniform_negatives import UniformNegatives
 
 __all__ = [
     "MLP",
@@ -17,5 +18,6 @@ __all__ = [
     "QuotientRemainderEmbedding",
     "ReservedZeros",
     "StackedEmbedding",
+    "UniformNegatives",
     "reset_rows",
 ]

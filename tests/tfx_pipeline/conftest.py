@@ -120,12 +120,12 @@ def pipeline_config() -> Callable[..., PipelineConfig]:
             "retriever": {
                 "model": "two_tower",
                 "parameters": {"embedding_dim": 8},
-                "batch_size": 256,
+                "training": {"epochs": 1, "batch_size": 256},
             },
             "ranker": {
                 "model": "wide_deep",
                 "parameters": {"embedding_dim": 4, "hidden_units": [8]},
-                "batch_size": 256,
+                "training": {"epochs": 1, "batch_size": 256},
             },
             "num_retrieved": 20,
             "evaluation": {"hit_rate": 0.01, "auc": 0.3, "max_drop": 0.5, "slices": ["gender"]},

@@ -5,6 +5,7 @@ import pathlib
 import pytest
 import yaml
 
+from recommenders_tf.training import TrainingConfig
 from tfx_pipeline.config import ConfigError, PipelineConfig, from_dict
 
 CONFIGS = sorted((pathlib.Path(__file__).parents[2] / "configs").glob("*.yaml"))
@@ -43,6 +44,9 @@ def test_values_arrive_typed_and_frozen():
     assert isinstance(config.evaluation.hit_rate, float)
     assert config.data.split.strategy == "leave_last_out"
     assert from_dict(PipelineConfig, changed("beam", ["--a"])).beam == ("--a",)
+    training = {"optimizer": "lazy_adam", "learning_rate": 1, "clip_norm": None}
+    ranker = from_dict(PipelineConfig, changed("ranker.training", training)).ranker
+    assert ranker.training == TrainingConfig(optimizer="lazy_adam", learning_rate=1.0)
     with pytest.raises(AttributeError):
         config.name = "other"
 
@@ -52,9 +56,11 @@ def test_values_arrive_typed_and_frozen():
     [
         ("retreiver", {}, "no key `retreiver` in the config: did you mean `retriever`"),
         ("data.split", {"share": 0.1}, "no key `share` in section `data.split`: .*strategy"),
-        ("ranker.epochs", "ten", "`ranker.epochs` must be int; it is 'ten'"),
-        ("ranker.epochs", 0, "must be at least 1"),
-        ("ranker.epochs", True, "`ranker.epochs` must be int; it is True"),
+        ("ranker.training", {"epochs": "ten"}, "`ranker.training.epochs` must be int; it is 'ten'"),
+        ("ranker.training", {"epochs": 0}, "In section `ranker.training`: `epochs` must be at l"),
+        ("ranker.training", {"epochs": True}, "`ranker.training.epochs` must be int; it is True"),
+        ("ranker.training", {"epoch": 3}, "no key `epoch` in .*: did you mean `epochs`"),
+        ("ranker.training", {"patience": 3}, "`training.patience` of `wide_deep` needs validation"),
         ("beam", "--a", "`beam` must be a list of strings"),
         ("retriever.model", "three_tower", "no model `three_tower`; known are"),
         ("retriever.parameters", [1], "`retriever.parameters` must be a mapping"),

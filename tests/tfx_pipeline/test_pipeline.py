@@ -273,7 +273,8 @@ def test_part_of_the_columns_is_encoded_alone(tiny, encoders):
 def test_a_model_that_is_not_good_enough_is_not_pushed(tiny, first, tmp_path, capsys):
     _, config = tiny
     pushed = versions(config)
-    ranker = dataclasses.replace(config.ranker, batch_size=128)
+    training = dataclasses.replace(config.ranker.training, batch_size=128)
+    ranker = dataclasses.replace(config.ranker, training=training)
     must_improve = dataclasses.replace(config.evaluation, max_drop=-1.0)
     worse = local.run(dataclasses.replace(config, ranker=ranker, evaluation=must_improve), silent)
     assert not worse.blessed
@@ -313,7 +314,8 @@ def test_other_code_is_not_served_from_the_cache(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_process_killed_while_training_goes_on(log, tmp_path, pipeline_config):
     folder = data.write_files(log, tmp_path / "data")
-    ranker = {"model": "wide_deep", "epochs": 3000, "parameters": {"hidden_units": [4]}}
+    parameters = {"hidden_units": [4]}
+    ranker = {"model": "wide_deep", "training": {"epochs": 3000}, "parameters": parameters}
     values = dataclasses.asdict(pipeline_config(folder, tmp_path)) | {"ranker": ranker}
     path = tmp_path / "config.yaml"
     command = [sys.executable, "-m", "tfx_pipeline", "run", "--config", str(path)]
@@ -341,7 +343,7 @@ def test_a_process_killed_while_training_goes_on(log, tmp_path, pipeline_config)
     assert " 6/10  Transform          cached" in text
     assert "Training two_tower" not in text
     assert "Training wide_deep" in text
-    assert "Going on after epoch" in text
+    assert "Going on in epoch" in text
 
 
 def test_bad_data_stop_the_run_and_stay_to_be_looked_at(log, tmp_path, pipeline_config):

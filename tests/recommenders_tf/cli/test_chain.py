@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import pytest
 
 import recommenders_tf as rtf
 from recommenders_tf.cli.main import main
+from recommenders_tf.training import TrainingConfig
 from serving.client import ServingClient
 
 COMMAND = pathlib.Path(sys.executable).with_name("recommenders-tf")
@@ -40,7 +42,10 @@ def trained(place):
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     hyper_parameters = ("--set", "embedding_dim=8", "--set", "learning_rate=0.01")
     return subprocess.run(
-        [COMMAND, "train", "mf", "--synthetic", "--epochs", "2", "--json", *hyper_parameters],
+        [
+            *(COMMAND, "train", "--model", "mf", "--synthetic", "--epochs", "2", "--json"),
+            *hyper_parameters,
+        ],
         cwd=place,
         env=environment,
         capture_output=True,
@@ -58,7 +63,7 @@ def run(trained):
 def ranker(place):
     with pytest.raises(SystemExit) as ended:
         settings = ("--epochs", "1", "--set", "hidden_units=8", "-o", "runs/ranker")
-        main(["train", "wide_deep", "--synthetic", *settings])
+        main(["train", "--model", "wide_deep", "--synthetic", *settings])
     assert not ended.value.code
     return pathlib.Path("runs/ranker")
 
@@ -97,12 +102,7 @@ def test_the_folder_of_a_run_says_how_it_came_to_be(trained, run):
     assert settings["data"] == {"synthetic": True, "max_bad_share": 0.01}
     assert settings["split"] == "leave_last_out"
     assert settings["events"] == {"train": 49_000, "test": 1_000}
-    assert settings["training"] == {
-        "epochs": 2,
-        "batch_size": 1024,
-        "seed": 0,
-        "precision": "float32",
-    }
+    assert settings["training"] == dataclasses.asdict(TrainingConfig(epochs=2))
     assert settings["versions"]["recommenders-tf"] == rtf.__version__
     assert len((run / "history.csv").read_text().splitlines()) == 3
 
@@ -185,12 +185,14 @@ def test_more_items_than_there_are(run, call):
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        (("train", "two_towers", "--synthetic"), 1, "no model `two_towers`; did you mean"),
-        (("train", "mf", "--dataset", "ml"), 1, "no data set 'ml'; there are"),
-        (("train", "mf"), 1, "Say which data"),
-        (("train", "mf", "--events", "no.csv"), 2, "no.csv"),
-        (("train", "mf", "--synthetic", "--set", "dim=3"), 1, "`mf` has no hyper-parameter `dim`"),
-        (("train", "mf", "--synthetic", "--epochs", "0"), 2, "--epochs"),
+        (("train", "--model", "two_towers", "--synthetic"), 1, "`two_towers`; did you mean"),
+        (("train", "--model", "mf", "--dataset", "ml"), 1, "no data set 'ml'; there are"),
+        (("train", "--model", "mf"), 1, "Say which data"),
+        (("train", "--model", "mf", "--events", "no.csv"), 2, "no.csv"),
+        (("train", "--model", "mf", "--synthetic", "--set", "dim=3"), 1, "`mf` has no hyper"),
+        (("train", "--model", "mf", "--synthetic", "--epochs", "0"), 2, "--epochs"),
+        (("train", "--model", "mf", "--synthetic", "--clip-norm", "0"), 1, "`clip_norm` must be"),
+        (("train", "mf", "--synthetic"), 2, "--model"),
         (("evaluate", "runs/none"), 1, "There is no trained model in `runs/none`; there are runs/"),
         (("recommend", "runs/mf-synthetic"), 2, "--user"),
         (("recommend", "runs/mf-synthetic", "-u", "u3", "-k", "0"), 2, "-k"),

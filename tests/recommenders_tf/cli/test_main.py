@@ -65,7 +65,7 @@ def failing(monkeypatch):
             raise error
 
         monkeypatch.setattr("recommenders_tf.cli.data_options.DataOptions.load", load)
-        return ("train", "mf", "--synthetic")
+        return ("train", "--model", "mf", "--synthetic")
 
     return fail_with
 
@@ -87,7 +87,7 @@ def test_an_error_is_one_sentence_without_traceback(error, sentence, failing, ca
     assert err.startswith(f"Error: {sentence}") and err.count("\n") == 1
 
 
-@pytest.mark.parametrize("place", [0, 3])
+@pytest.mark.parametrize("place", [0, 4])
 def test_debug_lets_the_error_through_wherever_it_stands(place, failing):
     arguments = list(failing(ValueError("odd")))
     arguments.insert(place, "--debug")

@@ -121,6 +121,10 @@ def test_without_copy_and_network_the_message_says_what_to_do(tmp_path, monkeypa
         assert part in str(caught.value)
 
 
+def test_the_name_of_the_archive_will_do(official):
+    assert data.spec("ml-100k").name == "movielens-100k"
+
+
 def test_an_unknown_name(no_variable):
     with pytest.raises(ValueError, match="no data set 'movielens-2k'; there are movielens-100k"):
         data.load("movielens-2k")

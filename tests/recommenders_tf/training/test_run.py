@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import recommenders_tf as rtf
-from recommenders_tf.training import TrainingConfig, prepare, train
+from recommenders_tf.training import TrainingConfig, compile_model, prepare, train
 
 
 @pytest.fixture(scope="module")
@@ -26,74 +26,120 @@ def policy_of_before():
 def built(name, encoded, config, **hyper_parameters):
     with prepare(config).scope():
         model = rtf.registry.get(name)(encoded.schema, **hyper_parameters)
-        model.compile()
+        compile_model(model, config)
     return model
 
 
-def epochs_in(folder):
+def history_of(folder):
     with (pathlib.Path(folder) / "history.csv").open() as file:
-        return [int(row["epoch"]) for row in csv.DictReader(file)]
+        rows = list(csv.DictReader(file))
+    # Keras leaves room for validation metrics, whether there are any or not.
+    return [{k: float(value) for k, value in row.items() if value != "NA"} for row in rows]
+
+
+def assert_same_weights(model, expected):
+    for value, wanted in zip(model.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, wanted)
 
 
 class KilledError(Exception):
     pass
 
 
-class KillAfter(tf.keras.callbacks.Callback):
-    def __init__(self, epoch):
+class KillAt(tf.keras.callbacks.Callback):
+    """Ends training before a step of an epoch."""
+
+    def __init__(self, epoch, batch=0):
         super().__init__()
-        self.epoch = epoch
+        self.at = (epoch, batch)
 
     def on_epoch_begin(self, epoch, logs=None):
-        if epoch == self.epoch:
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if (self.epoch, batch) == self.at:
             raise KilledError
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_happened(encoded, tmp_path, capsys):
-    name = "wide_deep"  # its optimizer is made of two, each with a state to be restored
-    batches = encoded.batches(256, shuffle=False)
-    whole = TrainingConfig(epochs=4, folder=tmp_path / "whole")
-    parts = TrainingConfig(epochs=4, folder=tmp_path / "parts")
-    expected = built(name, encoded, whole)
-    train(expected, batches, whole)
+# Its optimizer is made of two, each with a state to be restored; its dropout draws at every step.
+DROPPING = ("wide_deep", {"hidden_units": (16,), "dropout": 0.5})
+
+
+@pytest.mark.parametrize("at", [(2, 0), (1, 4)])
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(at, encoded, tmp_path, capsys):
+    name, hyper_parameters = DROPPING
+    config = TrainingConfig(epochs=4, batch_size=64, backup_steps=3)
+    expected = built(name, encoded, config, **hyper_parameters)
+    train(expected, encoded, config, tmp_path / "whole")
+    killed = built(name, encoded, config, **hyper_parameters)
     with pytest.raises(KilledError):
-        train(built(name, encoded, parts), batches, parts, callbacks=[KillAfter(2)])
+        train(killed, encoded, config, tmp_path / "parts", callbacks=[KillAt(*at)])
 
-    resumed = built(name, encoded, parts)
-    history = train(resumed, batches, parts)
+    resumed = built(name, encoded, config, **hyper_parameters)
+    history = train(resumed, encoded, config, tmp_path / "parts")
 
-    assert history.epoch == [2, 3]
-    assert epochs_in(tmp_path / "parts") == [0, 1, 2, 3]
-    assert "Going on after epoch 2" in capsys.readouterr().err
-    for value, wanted in zip(resumed.get_weights(), expected.get_weights(), strict=True):
-        np.testing.assert_allclose(value, wanted, rtol=1e-5, atol=1e-7)
+    assert history.epoch == list(range(at[0], 4))
+    assert (
+        f"Going on in epoch {at[0] + 1} after {3 * (at[1] // 3)} steps" in capsys.readouterr().err
+    )
+    assert_same_weights(resumed, expected)
+    assert history_of(tmp_path / "parts") == history_of(tmp_path / "whole")
     assert not (tmp_path / "parts" / "backup").exists()
 
 
+def test_sampled_negatives_go_on_too(encoded, tmp_path):
+    config = TrainingConfig(epochs=2, batch_size=64, backup_steps=5)
+    expected = built("mf", encoded, config)
+    train(expected, encoded, config)
+    with pytest.raises(KilledError):
+        killed = built("mf", encoded, config)
+        train(killed, encoded, config, tmp_path, callbacks=[KillAt(0, 7)])
+    resumed = built("mf", encoded, config)
+    train(resumed, encoded, config, tmp_path)
+    assert_same_weights(resumed, expected)
+
+
+def test_a_dataset_goes_on_after_its_last_whole_epoch(encoded, tmp_path):
+    batches = encoded.batches(256, shuffle=False)
+    config = TrainingConfig(epochs=3)
+    expected = built("wide_deep", encoded, config)
+    train(expected, batches, config)
+    with pytest.raises(KilledError):
+        killed = built("wide_deep", encoded, config)
+        train(killed, batches, config, tmp_path, callbacks=[KillAt(1, 2)])
+    resumed = built("wide_deep", encoded, config)
+    assert train(resumed, batches, config, tmp_path).epoch == [1, 2]
+    assert_same_weights(resumed, expected)
+    with pytest.raises(ValueError, match=r"`backup_steps` is 5, but a \w+ cannot begin in"):
+        train(resumed, batches, TrainingConfig(backup_steps=5))
+
+
 def test_a_run_with_no_epoch_left_keeps_what_it_learned(encoded, tmp_path):
-    long, short = (TrainingConfig(epochs=n, folder=tmp_path) for n in (3, 1))
+    long, short = (TrainingConfig(epochs=n) for n in (3, 1))
     killed = built("mf", encoded, long)
     with pytest.raises(KilledError):
-        train(killed, encoded, long, callbacks=[KillAfter(1)])
+        train(killed, encoded, long, tmp_path, callbacks=[KillAt(1)])
     resumed = built("mf", encoded, short)
-    assert train(resumed, encoded, short).epoch == []
+    assert train(resumed, encoded, short, tmp_path).epoch == []
     for value, wanted in zip(resumed.trainable_weights, killed.trainable_weights, strict=True):
         np.testing.assert_array_equal(value, wanted)
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"batch_size": 64}, {"embedding_dim": 4}])
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"batch_size": 64}, {"clip_norm": 1.0}, {"embedding_dim": 4}]
+)
 def test_another_run_in_the_folder_starts_over(change, encoded, tmp_path):
     hyper_parameters = {"embedding_dim": 8}
-    first = TrainingConfig(epochs=2, folder=tmp_path)
+    first = TrainingConfig(epochs=2)
     with pytest.raises(KilledError):
         model = built("mf", encoded, first, **hyper_parameters)
-        train(model, encoded, first, callbacks=[KillAfter(1)])
+        train(model, encoded, first, tmp_path, callbacks=[KillAt(1)])
     settings = {key: value for key, value in change.items() if key != "embedding_dim"}
-    second = TrainingConfig(epochs=2, folder=tmp_path, **settings)
+    second = TrainingConfig(epochs=2, **settings)
     model = built("mf", encoded, second, **(change if not settings else hyper_parameters))
 
-    assert train(model, encoded, second).epoch == [0, 1]
-    assert epochs_in(tmp_path) == [0, 1]
+    assert train(model, encoded, second, tmp_path).epoch == [0, 1]
+    assert [row["epoch"] for row in history_of(tmp_path)] == [0, 1]
 
 
 def test_a_seed_makes_the_same_run_again(encoded):
@@ -145,8 +191,8 @@ def test_progress_goes_to_stderr_and_nothing_to_stdout(encoded, capsys):
 
 
 def test_logs_are_for_tensorboard_too(encoded, tmp_path):
-    config = TrainingConfig(epochs=1, folder=tmp_path)
-    history = train(built("mf", encoded, config), encoded, config)
+    config = TrainingConfig(epochs=1)
+    history = train(built("mf", encoded, config), encoded, config, tmp_path)
     (file,) = (tmp_path / "tensorboard").rglob("*tfevents*")
     values = {
         value.tag: tf.make_ndarray(value.tensor)
