@@ -5,7 +5,10 @@ from __future__ import annotations
 import pathlib
 import re
 
+import yaml
+
 from recommenders_tf import registry
+from recommenders_tf.schema import FeatureSchema
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -25,6 +28,15 @@ def test_the_programs_of_the_readme_run(tmp_path, monkeypatch):
 
 def test_the_quickstart_shows_the_programs_of_the_readme():
     assert programs("docs/quickstart.md") == programs("README.md")
+
+
+def test_the_programs_and_the_schema_of_large_tables_work(capsys):
+    for program in programs("docs/large-tables.md"):
+        exec(compile(program, "docs/large-tables.md", "exec"), {"__name__": "__main__"})
+    assert "items have a row" in capsys.readouterr().out
+    text = (ROOT / "docs/large-tables.md").read_text()
+    schemas = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert [FeatureSchema.from_dict(yaml.safe_load(schema)).name for schema in schemas] == ["shop"]
 
 
 def test_the_table_of_models_is_the_registry():
