@@ -16,7 +16,12 @@ from recommenders_tf import features
 from recommenders_tf.data.encoded_log import EncodedLog
 from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.layers import FeatureEmbedding
-from recommenders_tf.optimizers import clip_by_global_norm, micro_batch_gradients
+from recommenders_tf.optimizers import (
+    LazyAdam,
+    clip_by_global_norm,
+    keep_to_stock_ops,
+    micro_batch_gradients,
+)
 from recommenders_tf.preprocessor import Preprocessor
 from recommenders_tf.registry import ModelInfo
 from recommenders_tf.schema import FeatureSchema
@@ -71,7 +76,7 @@ class Recommender(tfrs.models.Model):
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
         """Return the optimizer that `compile` takes when it is given none."""
-        return tf.keras.optimizers.Adagrad(0.1)
+        return LazyAdam()
 
     def probabilities(self, logits: tf.Tensor) -> tf.Tensor:
         """Return what a caller reads as the score of a logit; the logit itself by default."""
@@ -97,6 +102,8 @@ class Recommender(tfrs.models.Model):
         """
         self._micro_batches, self._clip_norm = micro_batches, clip_norm
         super().compile(optimizer=optimizer or self.default_optimizer(), **kwargs)
+        if self.jit_compile:
+            keep_to_stock_ops(self.optimizer)
 
     def fit(self, x: Any = None, *args: Any, batch_size: int | None = None, **kwargs: Any) -> Any:
         """Train as Keras does, on an `EncodedLog` or on anything that Keras takes.

@@ -8,7 +8,7 @@ from recommenders_tf.optimizers.composite_optimizer import CompositeOptimizer
 from recommenders_tf.optimizers.ftrl import Ftrl
 from recommenders_tf.optimizers.gradients import clip_by_global_norm, micro_batch_gradients
 from recommenders_tf.optimizers.lazy_adam import LazyAdam
-from recommenders_tf.optimizers.row_optimizer import RowOptimizer
+from recommenders_tf.optimizers.row_optimizer import RowOptimizer, keep_to_stock_ops
 from recommenders_tf.optimizers.sgd import SGD
 
 _BY_NAME: dict[str, type[RowOptimizer]] = {
@@ -63,6 +63,7 @@ __all__ = [
     "RowwiseAdagrad",
     "clip_by_global_norm",
     "get",
+    "keep_to_stock_ops",
     "micro_batch_gradients",
     "names",
 ]

@@ -105,6 +105,25 @@ class RowOptimizer(tf.keras.optimizers.Optimizer):
         }
 
 
+def keep_to_stock_ops(optimizer: tf.keras.optimizers.Optimizer) -> None:
+    """Let an optimizer and its parts use TensorFlow's own ops alone, as XLA needs.
+
+    Args:
+        optimizer: Any; those that are no `RowOptimizer` use no others anyway.
+
+    Example:
+        >>> from recommenders_tf.optimizers import LazyAdam
+        >>> optimizer = LazyAdam()
+        >>> keep_to_stock_ops(optimizer)
+        >>> optimizer.native
+        False
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a loss scale
+    for part in getattr(inner, "optimizers", [inner]):  # of a composite
+        if isinstance(part, RowOptimizer):
+            part.native = False
+
+
 def _is_here(variable: tf.Variable) -> bool:
     """Return whether a variable lies in the memory of this process."""
     device = tf.DeviceSpec.from_string(variable.device)
