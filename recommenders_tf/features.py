@@ -112,9 +112,8 @@ def encode(
             tokens = tokenize(value) if column.kind is Kind.TEXT else value
             if column.weighted:
                 tokens, weights = split_weights(tokens)
-                encoded[f"{column.name}_weights"] = _rows(column, weights).to_tensor(
-                    shape=[None, column.max_length]
-                )
+                dense = weights.to_tensor(shape=[None, column.max_length])
+                encoded[str(schema.weights_name(column))] = dense
             ids = tokens.with_flat_values(_ids(schema, column, tokens.flat_values, lookup))
             encoded |= pad(schema, column, ids)
         elif column.kind in (Kind.ID, Kind.CATEGORICAL):
@@ -197,18 +196,12 @@ def pad(schema: FeatureSchema, column: Column, ids: tf.RaggedTensor) -> dict[str
 
     A sequence keeps its latest values, other lists keep their first.
     """
-    kept = _rows(column, ids)
-    dense = kept.to_tensor(PADDING_ID, shape=[None, column.max_length])
-    mask = tf.sequence_mask(tf.cast(kept.row_lengths(), tf.int32), column.max_length)
-    return {column.name: dense, schema.mask_name(column): mask}
-
-
-def _rows(column: Column, values: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Return what a list column keeps of each row: at most `max_length` values."""
     assert column.max_length is not None, f"list column `{column.name}` has no max_length"
-    if column.kind is Kind.SEQUENCE:
-        return values[:, -column.max_length :]
-    return values[:, : column.max_length]
+    length = column.max_length
+    kept = ids[:, -length:] if column.kind is Kind.SEQUENCE else ids[:, :length]
+    dense = kept.to_tensor(PADDING_ID, shape=[None, length])
+    lengths = tf.cast(kept.row_lengths(), tf.int32)
+    return {column.name: dense, schema.mask_name(column): tf.sequence_mask(lengths, length)}
 
 
 def _ids(schema: FeatureSchema, column: Column, values: tf.Tensor, lookup: Lookup) -> tf.Tensor:
