@@ -79,12 +79,15 @@ class GrowingVocabulary(tf.keras.layers.Layer):
         """Create the places, all empty.
 
         Raises:
-            RuntimeError: Several replicas train, whose vocabularies would differ.
+            RuntimeError: Several devices train, whose vocabularies would differ.
         """
-        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        strategy = tf.distribute.get_strategy()
+        has_servers = isinstance(strategy, tf.distribute.ParameterServerStrategy)
+        if has_servers or strategy.num_replicas_in_sync > 1:
             raise RuntimeError(
-                f"The growing vocabulary `{self.name}` is of one device, and the strategy trains "
-                "on several: use `hash_buckets` in place of `growing`, or one device."
+                f"The growing vocabulary `{self.name}` is of one device, and "
+                f"{type(strategy).__name__} trains on several: use `hash_buckets` in place of "
+                "`growing`, or one device."
             )
         self.ids = self._state("ids", [self.buckets, self.width])
         self.sightings = self._state("sightings", [self.buckets, self.width])

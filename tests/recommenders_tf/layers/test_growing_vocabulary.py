@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+import unittest.mock
 
 import numpy as np
 import pytest
@@ -202,10 +203,14 @@ def test_the_cost_of_a_batch_does_not_grow_with_the_places() -> None:
     assert seconds[10**6] < 4 * seconds[10**4], seconds
 
 
-def test_several_replicas_are_refused() -> None:
+def test_several_devices_are_refused(monkeypatch) -> None:
     devices = [device.name for device in tf.config.list_logical_devices("CPU")]
     with (
         tf.distribute.MirroredStrategy(devices).scope(),
-        pytest.raises(RuntimeError, match="`shops` is of one device"),
+        pytest.raises(RuntimeError, match="`shops` is of one device, and MirroredStrategy trains"),
     ):
+        GrowingVocabulary(8, name="shops").build(None)
+    servers = unittest.mock.Mock(tf.distribute.ParameterServerStrategy, num_replicas_in_sync=1)
+    monkeypatch.setattr(tf.distribute, "get_strategy", lambda: servers)
+    with pytest.raises(RuntimeError, match="`shops` is of one device"):
         GrowingVocabulary(8, name="shops").build(None)

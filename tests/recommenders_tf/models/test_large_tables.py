@@ -98,5 +98,18 @@ def test_growing_vocabularies_learn_in_fit_and_begin_anew_with_every_owner(plant
     np.testing.assert_array_equal(after[lost], np.broadcast_to(after[-1], after[lost].shape))
 
 
+def test_popularity_counts_the_items_of_a_growing_vocabulary(planted_log) -> None:
+    answers = []
+    for fields in ({}, {"growing": True, "max_vocabulary": 10**6}):
+        encoded = rtf.data.encode(with_options(planted_log, {"item_id": fields}))
+        model = rtf.models.Popularity(encoded.schema)
+        model.compile()
+        model.fit(encoded, epochs=1, verbose=0)
+        user = planted_log.users["user_id"][:1].tolist()
+        answers.append(model.recommend(user, k=120, exclude_seen=False)["score"].to_numpy())
+    assert len(answers[0]) == 120
+    np.testing.assert_allclose(answers[0], answers[1], rtol=1e-6)
+
+
 def first(encoded) -> dict[str, tf.Tensor]:
     return next(iter(encoded.batches(64, shuffle=False)))[0]
