@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from recommenders_tf.layers.dice import Dice
+
 
 @tf.keras.saving.register_keras_serializable("recommenders_tf")
 class MLP(tf.keras.layers.Layer):
@@ -14,19 +16,28 @@ class MLP(tf.keras.layers.Layer):
 
     Args:
         units: Width of each layer.
-        activation: Activation of every layer but the last.
-        final_activation: Activation of the last layer.
+        activation: Activation of every layer but the last: `dice`, `prelu`, or one of Keras.
+        final_activation: Activation of the last layer, one of Keras.
         dropout: Share of the values set to zero after every layer but the last.
+        batch_norm: Whether every layer but the last is normalized over the batch before it is
+            activated.
         **kwargs: Of the Keras layer.
 
-    Input shape:
-        `[batch, dim]`.
+    Call arguments:
+        inputs: `[batch, dim]`.
+        training: Whether to drop values and take the statistics of the batch.
+        mask: Bool `[batch]`: rows that count in the statistics of `dice`; None counts all.
 
     Output shape:
         `[batch, units[-1]]`.
 
+    Raises:
+        ValueError: `units` is empty.
+
     Example:
         >>> MLP([8, 1])(tf.ones([2, 3])).shape.as_list()
+        [2, 1]
+        >>> MLP([8, 1], activation="dice", batch_norm=True)(tf.ones([2, 3])).shape.as_list()
         [2, 1]
     """
 
@@ -36,6 +47,7 @@ class MLP(tf.keras.layers.Layer):
         activation: str = "relu",
         final_activation: str | None = None,
         dropout: float = 0.0,
+        batch_norm: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -45,17 +57,23 @@ class MLP(tf.keras.layers.Layer):
         self.activation = activation
         self.final_activation = final_activation
         self.dropout = dropout
+        self.batch_norm = batch_norm
         self.blocks: list[tf.keras.layers.Layer] = []
         for width in self.units[:-1]:
-            self.blocks.append(tf.keras.layers.Dense(width, activation))
+            self.blocks.append(tf.keras.layers.Dense(width))
+            if batch_norm:
+                self.blocks.append(tf.keras.layers.BatchNormalization())
+            self.blocks.append(activation_layer(activation))
             if dropout:
                 self.blocks.append(tf.keras.layers.Dropout(dropout))
         self.blocks.append(tf.keras.layers.Dense(self.units[-1], final_activation))
 
-    def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(
+        self, inputs: tf.Tensor, training: bool = False, mask: tf.Tensor | None = None
+    ) -> tf.Tensor:
         """Return the output of the last layer."""
         for block in self.blocks:
-            inputs = block(inputs, training=training)
+            inputs = call_block(block, inputs, training, mask)
         return inputs
 
     def get_config(self) -> dict[str, Any]:
@@ -65,4 +83,20 @@ class MLP(tf.keras.layers.Layer):
             "activation": self.activation,
             "final_activation": self.final_activation,
             "dropout": self.dropout,
+            "batch_norm": self.batch_norm,
         }
+
+
+def activation_layer(name: str) -> tf.keras.layers.Layer:
+    """Return the layer of an activation: `dice`, `prelu`, or one of Keras."""
+    learned = {"dice": Dice, "prelu": tf.keras.layers.PReLU}
+    return learned[name]() if name in learned else tf.keras.layers.Activation(name)
+
+
+def call_block(
+    block: tf.keras.layers.Layer, inputs: tf.Tensor, training: bool, mask: tf.Tensor | None
+) -> tf.Tensor:
+    """Call a layer with the mask of the rows if it is one that heeds it."""
+    if isinstance(block, Dice):
+        return block(inputs, mask=mask, training=training)
+    return block(inputs, training=training)

@@ -23,3 +23,24 @@ def test_equation() -> None:
 def test_no_units() -> None:
     with pytest.raises(ValueError, match="`units` must name at least one"):
         MLP([])
+
+
+def test_batch_norm_and_learned_activation_before_every_layer_but_the_last() -> None:
+    layer = MLP([8, 2], activation="prelu", batch_norm=True)
+    layer(INPUTS)
+    random = np.random.default_rng(1)
+    layer.set_weights([random.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    dense, norm, prelu, last = layer.blocks
+    hidden = INPUTS @ dense.kernel + dense.bias
+    shifted = (hidden - norm.moving_mean) / np.sqrt(norm.moving_variance + norm.epsilon)
+    hidden = shifted * norm.gamma + norm.beta
+    hidden = np.where(hidden > 0, hidden, prelu.alpha * hidden)
+    np.testing.assert_allclose(layer(INPUTS), hidden @ last.kernel + last.bias, rtol=1e-4)
+
+
+def test_masked_rows_leave_the_statistics_of_dice_alone() -> None:
+    layer = MLP([8, 2], activation="dice")
+    layer(INPUTS)
+    layer(INPUTS, training=True, mask=tf.constant([True, True, False, True, False]))
+    hidden = (INPUTS @ layer.blocks[0].get_weights()[0])[[0, 1, 3]]
+    np.testing.assert_allclose(layer.blocks[1].mean, 0.01 * hidden.mean(0), rtol=1e-3, atol=1e-6)
