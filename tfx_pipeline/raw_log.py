@@ -14,9 +14,8 @@ import tensorflow as tf
 from recommenders_tf import features
 from recommenders_tf.data import EventLog
 from recommenders_tf.data.cleaning import event_columns
+from recommenders_tf.data.tf_examples import parsed
 from recommenders_tf.schema import Column, FeatureSchema, Role
-
-_BATCH = 8192
 
 
 def read_logs(examples: str, schema: FeatureSchema) -> tuple[EventLog, EventLog]:
@@ -43,20 +42,14 @@ def read_logs(examples: str, schema: FeatureSchema) -> tuple[EventLog, EventLog]
 
 def read_split(examples: str, split: str, columns: Sequence[Column]) -> pd.DataFrame:
     """Return columns of a split, values as in `EventLog`."""
-    dataset = records(os.path.join(examples, f"Split-{split}", "*")).batch(_BATCH)
+    files = os.path.join(examples, f"Split-{split}", "*")
     spec = features.parsing_spec(columns)
     parts = [
         pd.DataFrame({name: _values(value) for name, value in batch.items()})
-        for batch in dataset.map(lambda serialized: tf.io.parse_example(serialized, spec))
+        for batch in parsed(files, spec)
     ]
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=list(spec))
     return frame[[column.name for column in columns]]
-
-
-def records(pattern: str | Sequence[str], shuffle: bool = False) -> tf.data.Dataset:
-    """Return the serialized examples of compressed TFRecord files."""
-    files = tf.data.Dataset.list_files(pattern, shuffle=shuffle)
-    return tf.data.TFRecordDataset(files, "GZIP", num_parallel_reads=tf.data.AUTOTUNE)
 
 
 def _values(value: tf.Tensor | tf.RaggedTensor) -> Any:

@@ -8,31 +8,31 @@ import json
 import os
 import pathlib
 import shutil
+import tempfile
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_transform as tft
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.dsl.io import fileio
 from tfx.utils import io_utils
 
-from recommenders_tf import features, registry, training
+from recommenders_tf import registry, training
 from recommenders_tf.cascade import Cascade
 from recommenders_tf.cli.console import note
-from recommenders_tf.data import EventLog
+from recommenders_tf.data import EventLog, read_examples
+from recommenders_tf.data.row_source import RowSource
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.models.retriever import Retriever
 from recommenders_tf.schema import FeatureSchema
 from recommenders_tf.serving_tables import ServingTables
 from recommenders_tf.signature_inputs import DEFAULT_K
 from tfx_pipeline.config import ModelConfig, from_dict
-from tfx_pipeline.raw_log import read_logs, records
+from tfx_pipeline.raw_log import read_logs
 from tfx_pipeline.transform_encoder import TransformEncoder
 
 METRICS_FILE = "metrics.json"
-_SHUFFLED = 100_000
 _EVAL_BATCH = 4096
 
 _Model = TypeVar("_Model", Retriever, Ranker)
@@ -74,18 +74,25 @@ def run_fn(fn_args: FnArgs) -> None:
     tables = ServingTables(encoder, train_log)
     folder = pathlib.Path(config.work_dir) / "training" / _fingerprint(fn_args)
 
+    # As mapped files on this machine, so that there may be more examples than memory holds.
+    with tempfile.TemporaryDirectory() as columns:
+        train, held_out = (
+            read_examples(files, encoder.schema, folder=os.path.join(columns, split))
+            for split, files in (("train", fn_args.train_files), ("eval", fn_args.eval_files))
+        )
+
     def fit(model: ModelConfig) -> Any:
-        return train_model(model, tables, fn_args.train_files, len(train_log), folder)
+        return train_model(model, tables, train, folder)
 
     popularity = fit(ModelConfig("popularity", training=training.TrainingConfig(epochs=1)))
     retriever = fit(config.retriever)
     ranker = fit(config.ranker)
     cascade = Cascade(retriever, ranker, config.num_retrieved)
-    held_out = batches(fn_args.eval_files, encoder.schema, _EVAL_BATCH)
+    eval_batches = held_out.batches(_EVAL_BATCH, shuffle=False)
     metrics = {
         "popularity": popularity.evaluate(eval_log),
         "retriever": retriever.evaluate(eval_log),
-        "ranker": ranker.evaluate(held_out, return_dict=True, verbose=0),
+        "ranker": ranker.evaluate(eval_batches, return_dict=True, verbose=0),
         "cascade": evaluate_answers(cascade, eval_log),
         "models": {"retriever": config.retriever.model, "ranker": config.ranker.model},
         "held_out_events": len(eval_log),
@@ -115,11 +122,7 @@ def evaluate_answers(cascade: Cascade, test: EventLog) -> dict[str, float]:
 
 
 def train_model(
-    config: ModelConfig,
-    tables: ServingTables,
-    examples: list[str],
-    count: int,
-    folder: pathlib.Path,
+    config: ModelConfig, tables: ServingTables, examples: RowSource, folder: pathlib.Path
 ) -> Any:
     """Return a trained model that answers in raw ids.
 
@@ -128,8 +131,7 @@ def train_model(
     Args:
         config: The model.
         tables: Users, items and histories it answers for.
-        examples: File patterns of the transformed training examples.
-        count: Their number.
+        examples: Transformed training examples.
         folder: Where checkpoints and logs are kept.
     """
     folder = folder / config.model
@@ -141,49 +143,11 @@ def train_model(
     if weights.with_suffix(".index").exists():
         model.load_weights(weights)
     else:
-        note(f"Training {config.model}, {count:,} examples an epoch")
-        steps = -(-count // settings.batch_size)
-        data = batches(examples, tables.schema, settings.batch_size, shuffle=True)
-        data = data.apply(tf.data.experimental.assert_cardinality(steps))
-        training.train(model, data, settings, folder)
+        note(f"Training {config.model}, {len(examples):,} examples an epoch")
+        training.train(model, examples, settings, folder)
         model.save_weights(weights)
     model.bind(tables)
     return model
-
-
-def batches(
-    patterns: list[str], schema: FeatureSchema, batch_size: int, shuffle: bool = False
-) -> tf.data.Dataset:
-    """Return batches of transformed examples: features as models take them, and labels.
-
-    Args:
-        patterns: File patterns.
-        schema: Fitted schema with a label.
-        batch_size: Examples a batch; the last one may be smaller.
-        shuffle: Whether every epoch takes the examples in a new random order.
-    """
-    label = schema.label
-    assert label is not None
-    spec = {
-        name: tf.io.FixedLenFeature(
-            value.shape[1:], tf.int64 if value.dtype == tf.bool else value.dtype
-        )
-        for name, value in features.encoded_spec(schema).items()
-    }
-    spec[label.name] = tf.io.FixedLenFeature([], tf.float32)
-    masks = [schema.mask_name(column) for column in schema.features if column.is_list]
-
-    def parse(serialized: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-        encoded = tf.io.parse_example(serialized, spec)
-        encoded |= {name: tf.cast(encoded[name], tf.bool) for name in masks}
-        return encoded, encoded.pop(label.name)
-
-    dataset = records(patterns, shuffle)
-    if shuffle:
-        dataset = dataset.shuffle(_SHUFFLED)
-    # Parsing a batch at a time is many times as fast as example by example.
-    dataset = dataset.batch(batch_size).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
-    return dataset.prefetch(tf.data.AUTOTUNE)
 
 
 def _fingerprint(fn_args: FnArgs) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from recommenders_tf.data.column_files import write_columns
     from recommenders_tf.data.columnar import ColumnarData
     from recommenders_tf.data.encoded_log import EncodedLog, encode
+    from recommenders_tf.data.tf_examples import read_examples
 
 __all__ = [
     "BadDataError",
@@ -41,6 +42,7 @@ __all__ = [
     "load_files",
     "load_spec",
     "names",
+    "read_examples",
     "spec",
     "synthetic",
     "write_columns",
@@ -52,6 +54,7 @@ _WITH_TENSORFLOW = {
     "ColumnarData": "columnar",
     "EncodedLog": "encoded_log",
     "encode": "encoded_log",
+    "read_examples": "tf_examples",
     "write_columns": "column_files",
 }
 

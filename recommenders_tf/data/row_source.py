@@ -38,7 +38,11 @@ class RowSource(abc.ABC):
         return -(-len(self) // batch_size)
 
     def stream(
-        self, batch_size: int, seed: int = 0, start: int = 0, shard: tuple[int, int] = (0, 1)
+        self,
+        batch_size: int,
+        seed: int = 0,
+        start: int | tf.Tensor = 0,
+        shard: tuple[int, int] = (0, 1),
     ) -> tf.data.Dataset:
         """Return batches without end, pass after pass, each in an order of its own.
 
@@ -48,7 +52,8 @@ class RowSource(abc.ABC):
         Args:
             batch_size: Rows of a step over all shards; the last batch of a pass may be smaller.
             seed: Of the orders.
-            start: Step to begin with, counted from the beginning of the first pass.
+            start: Step to begin with, counted from the beginning of the first pass: an integer, or
+                an int64 scalar.
             shard: Which part of every batch to give, and how many parts there are. Together the
                 parts are the batch of an unsharded stream.
 
@@ -72,7 +77,7 @@ class RowSource(abc.ABC):
             raise ValueError(
                 f"`shard` must be (index, count) with 0 <= index < count. Received: {shard}."
             )
-        if start < 0:
+        if isinstance(start, int) and start < 0:
             raise ValueError(f"`start` must be at least 0. Received: {start}.")
         last = (len(self) - 1) % batch_size + 1
         if last < parts:
