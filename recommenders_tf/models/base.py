@@ -286,7 +286,13 @@ class Recommender(tfrs.models.Model):
         """Let the growing vocabularies learn which ids the batch had."""
         batch, _, _ = tf.keras.utils.unpack_x_y_sample_weight(data)
         for layer in self._flatten_layers():
-            if isinstance(layer, FeatureEmbedding):
+            if isinstance(layer, FeatureEmbedding) and layer.vocabularies:
+                if self.jit_compile:
+                    raise ValueError(
+                        f"XLA cannot compile how the ids of `{next(iter(layer.vocabularies))}` "
+                        "grow: compile the model without `jit_compile`, or give the column "
+                        "`hash_buckets` in place of `growing`."
+                    )
                 layer.grow(batch, self.optimizer)
 
     def _total_loss(self, data: Any, training: bool) -> tf.Tensor:

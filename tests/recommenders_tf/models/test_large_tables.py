@@ -111,5 +111,13 @@ def test_popularity_counts_the_items_of_a_growing_vocabulary(planted_log) -> Non
     np.testing.assert_allclose(answers[0], answers[1], rtol=1e-6)
 
 
+def test_xla_and_a_growing_vocabulary_are_told_apart(planted_log) -> None:
+    encoded = rtf.data.encode(with_options(planted_log, {"item_id": GROWING}))
+    model = rtf.models.WideDeep(encoded.schema)
+    model.compile(jit_compile=True)
+    with pytest.raises(ValueError, match="how the ids of `item_id` grow: compile the model with"):
+        model.fit(encoded, epochs=1, verbose=0)
+
+
 def first(encoded) -> dict[str, tf.Tensor]:
     return next(iter(encoded.batches(64, shuffle=False)))[0]
