@@ -148,6 +148,8 @@ def train(
             "versions": _versions(),
         }
         write_json(folder / SETTINGS_FILE, run)
+    if cluster and not cluster.is_chief:
+        return
     if as_json:
         print_json({"run": str(folder), "metrics": metrics})
     else:

@@ -47,6 +47,9 @@ def feed(
 def _unordered(data: RowSource, config: TrainingConfig) -> tf.data.Dataset:
     """Return a stream that begins at a step of chance, another one on every worker."""
     # Without seeds the op draws anew wherever it runs, whatever the global seed.
-    bounds = (tf.constant(bound, tf.int64) for bound in (0, 1 << 30))
-    start = tf.raw_ops.RandomUniformInt(tf.zeros([0], tf.int32), *bounds)
+    start = tf.raw_ops.RandomUniformInt(
+        shape=tf.zeros([0], tf.int32),
+        minval=tf.constant(0, tf.int64),
+        maxval=tf.constant(1 << 30, tf.int64),
+    )
     return data.stream(config.batch_size, config.seed, start)
