@@ -143,10 +143,10 @@ class Recommender(tfrs.models.Model):
         if self._clip_norm is None:
             self.optimizer.apply_gradients(pairs)
         else:  # the norm is that of the replicas' sum
-            inner = getattr(self.optimizer, "inner_optimizer", self.optimizer)
-            gradients, variables = zip(*inner.aggregate_gradients(pairs), strict=True)
-            gradients = clip_by_global_norm(gradients, self._clip_norm)
-            pairs = list(zip(gradients, variables, strict=True))
+            inner: Any = getattr(self.optimizer, "inner_optimizer", self.optimizer)
+            summed, variables = zip(*inner.aggregate_gradients(pairs), strict=True)
+            clipped = clip_by_global_norm(summed, self._clip_norm)
+            pairs = list(zip(clipped, variables, strict=True))
             self.optimizer.apply_gradients(pairs, skip_gradients_aggregation=True)
         self._grow(data)
         return self._results(loss)
