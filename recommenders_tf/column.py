@@ -16,6 +16,9 @@ FIRST_ID = 2
 UNKNOWN_VALUE = "\x00unknown"
 """Raw value of an id that stands for any that is not known: its encoded id is `UNKNOWN_ID`."""
 
+WEIGHT = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+"""Pattern of the weight of a weighted value: a number that is not negative."""
+
 
 class SchemaError(ValueError):
     """A schema, or a use of one, that cannot work; the message names the column and the remedy.

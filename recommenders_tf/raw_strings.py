@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from recommenders_tf.column import WEIGHT
 from recommenders_tf.schema import FIRST_ID, PADDING_ID, UNKNOWN_ID, UNKNOWN_VALUE
-
-WEIGHT = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-"""What the weight of a weighted value looks like: a number that is not negative."""
 
 
 def tokenize(text: tf.Tensor) -> tf.RaggedTensor:

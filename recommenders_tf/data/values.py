@@ -10,8 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recommenders_tf.column import WEIGHT
 from recommenders_tf.data.quarantine import Reason
-from recommenders_tf.raw_strings import WEIGHT
 from recommenders_tf.schema import Column, Kind
 
 _MISSING = ("", "nan", "NaN")

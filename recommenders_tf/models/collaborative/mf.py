@@ -12,7 +12,7 @@ from recommenders_tf.layers.uniform_negatives import UniformNegatives
 from recommenders_tf.models.retriever import Retriever
 from recommenders_tf.optimizers import LazyAdam
 from recommenders_tf.registry import register
-from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.schema import FeatureSchema, SchemaError
 from recommenders_tf.tasks.ranking_task import RankingTask
 
 
@@ -37,6 +37,9 @@ class MF(Retriever):
         learning_rate: Of the default optimizer, lazy Adam.
         **kwargs: Of the Keras model.
 
+    Raises:
+        SchemaError: The item id grows.
+
     Example:
         >>> from recommenders_tf import data
         >>> train = data.encode(data.load("synthetic"))
@@ -58,6 +61,11 @@ class MF(Retriever):
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
+        if schema.item_id.growing:
+            raise SchemaError(
+                f"Column `{schema.item_id.name}` grows, so its vocabulary is not there for "
+                "negatives to be drawn from: give it `hash_buckets` in place of `growing`."
+            )
         self.embedding_dim = embedding_dim
         self.num_negatives = num_negatives
         self.l2 = l2

@@ -12,7 +12,7 @@ import tensorflow as tf
 import recommenders_tf as rtf
 from recommenders_tf.layers import FeatureEmbedding
 from recommenders_tf.raw_strings import hash_ids
-from recommenders_tf.schema import UNKNOWN_ID
+from recommenders_tf.schema import UNKNOWN_ID, SchemaError
 from tests.harness import Contract
 
 POINTS = [
@@ -109,6 +109,23 @@ def test_popularity_counts_the_items_of_a_growing_vocabulary(planted_log) -> Non
         answers.append(model.recommend(user, k=120, exclude_seen=False)["score"].to_numpy())
     assert len(answers[0]) == 120
     np.testing.assert_allclose(answers[0], answers[1], rtol=1e-6)
+
+
+def test_matrix_factorization_draws_from_a_vocabulary_that_is_there(planted_log) -> None:
+    log = with_options(planted_log, {"item_id": GROWING})
+    with pytest.raises(SchemaError, match="Column `item_id` grows, so its vocabulary is not there"):
+        rtf.models.MF(rtf.data.encode(log).schema)
+
+
+def test_columns_in_memory_may_hold_the_ids_of_a_growing_vocabulary(planted_log) -> None:
+    encoded = rtf.data.encode(with_options(planted_log, {"item_id": GROWING}))
+    features, label = next(iter(encoded.batches(64, shuffle=False)))
+    columns = {name: value.numpy() for name, value in features.items()} | {
+        encoded.schema.label.name: label.numpy()
+    }
+    again, _ = next(iter(rtf.data.ColumnarData(columns, encoded.schema).batches(64, shuffle=False)))
+    for name in ("item_id", "history", "genres_weights"):
+        np.testing.assert_array_equal(again[name], features[name])
 
 
 def test_xla_and_a_growing_vocabulary_are_told_apart(planted_log) -> None:
