@@ -17,7 +17,7 @@ class MiniBatchPenalty(tf.keras.layers.Layer):
     its gradient is λ αⱼ wⱼ / nⱼ. Of the paper's nⱼ, how often the id occurs in all the data, a
     batch knows nothing: here it is how often the id has occurred in training so far, the batch
     included. So a row is held back most when it is new, and in later passes over the data by 1/p
-    of the paper's share in pass p.
+    of the paper's share in pass p. Under a strategy every replica counts its part.
 
     Args:
         size: Number of ids, padding and unknown included.
@@ -45,18 +45,15 @@ class MiniBatchPenalty(tf.keras.layers.Layer):
         super().__init__(**kwargs)
         self.size = size
         self.strength = strength
-
-    def build(self, input_shape: Any) -> None:
-        """Create the numbers of occurrences."""
+        # Not when it is first called, which only training does: a model that is loaded has it too.
         self.seen = self.add_weight(
             name="seen",
-            shape=[self.size],
+            shape=[size],
             dtype=tf.float32,
             initializer="zeros",
             trainable=False,
             experimental_autocast=False,
         )
-        super().build(input_shape)
 
     def call(self, ids: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
         """Count the occurrences and return the penalty."""

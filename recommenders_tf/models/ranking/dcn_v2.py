@@ -1,0 +1,105 @@
+"""DCN-V2: crosses by matrices, of full rank, of low rank or by a mixture of experts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from recommenders_tf.layers import MLP, FeatureEmbedding, MatrixCross, MixtureCross
+from recommenders_tf.models.ranker import Ranker
+from recommenders_tf.optimizers import LazyAdam
+from recommenders_tf.registry import register
+from recommenders_tf.schema import FeatureSchema, Kind
+
+_STRUCTURES = ("stacked", "parallel")
+
+
+@register(
+    paper="Wang et al.: DCN V2: Improved Deep & Cross Network and Practical Lessons for Web-scale "
+    "Learning to Rank Systems, WWW 2021, arXiv:2008.13535"
+)
+class DCNV2(Ranker):
+    """Predicts σ(wᵀ x_final) by a cross network and a deep one over embeddings and numbers x₀.
+
+    The cross network applies x ← x₀ ⊙ (W x + b) + x (eq. 1); a rank makes W = U Vᵀ (eq. 2), more
+    than one expert a gated mixture of such with a nonlinearity between (eq. 3 and 5). The deep
+    network takes its output (`stacked`) or runs beside it (`parallel`). Embeddings may differ in
+    width. Crosses of the schema are left out: the model learns its own.
+
+    Args:
+        schema: Fitted schema with a label.
+        embedding_dim: Width of the embeddings where the schema gives none.
+        cross_layers: Depth of the cross network.
+        rank: Width of the low-rank matrices; None takes full ones.
+        experts: Number of experts of each cross layer; more than one need a rank.
+        structure: `stacked` or `parallel`.
+        hidden_units: Hidden layers of the deep network.
+        learning_rate: Of lazy Adam.
+        **kwargs: Of the Keras model.
+
+    Raises:
+        ValueError: The structure is unknown, or experts have no rank.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> train = data.encode(data.load("synthetic"))
+        >>> model = DCNV2(train.schema, rank=8, experts=2, hidden_units=(32,))
+        >>> model.compile()
+        >>> _ = model.fit(train, epochs=1, verbose=0)
+        >>> model.score(train.log.events[:3]).shape
+        (3,)
+    """
+
+    def __init__(
+        self,
+        schema: FeatureSchema,
+        embedding_dim: int = 16,
+        cross_layers: int = 3,
+        rank: int | None = None,
+        experts: int = 1,
+        structure: str = "stacked",
+        hidden_units: Sequence[int] = (512, 512),
+        learning_rate: float = 0.001,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(schema, **kwargs)
+        if structure not in _STRUCTURES:
+            raise ValueError(f"`structure` is `{structure}`; it must be stacked or parallel.")
+        if experts > 1 and rank is None:
+            raise ValueError(
+                f"{experts} `experts` need a `rank`: give the width of their matrices."
+            )
+        self.embedding_dim = embedding_dim
+        self.cross_layers = cross_layers
+        self.rank = rank
+        self.experts = experts
+        self.structure = structure
+        self.hidden_units = hidden_units
+        self.learning_rate = learning_rate
+        columns = [c.name for c in schema.features if c.kind is not Kind.CROSS]
+        self.embed = FeatureEmbedding(
+            schema, columns, embedding_dim, output="concatenated", name="embed"
+        )
+        if rank is not None and experts > 1:
+            self.cross = MixtureCross(cross_layers, rank, experts, name="cross")
+        else:
+            self.cross = MatrixCross(cross_layers, rank, name="cross")
+        self.deep = MLP([*hidden_units, 1], name="deep")
+        if structure == "parallel":
+            self.cross_logit = tf.keras.layers.Dense(1, use_bias=False, name="cross_logit")
+
+    def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
+        """Return lazy Adam."""
+        return LazyAdam(self.learning_rate)
+
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Return the logits, float32 `[batch, 1]`."""
+        start = self.embed(inputs)
+        crossed = self.cross(start)
+        if self.structure == "stacked":
+            return tf.cast(self.deep(crossed, training=training), tf.float32)
+        # One weight over both outputs side by side is the sum of one over each.
+        cross, deep = self.cross_logit(crossed), self.deep(start, training=training)
+        return tf.cast(cross, tf.float32) + tf.cast(deep, tf.float32)

@@ -1,0 +1,90 @@
+"""DLRM: inner products of embeddings and of a network's view of the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+
+from recommenders_tf.layers import MLP, DotInteraction, FeatureEmbedding
+from recommenders_tf.models.ranker import Ranker
+from recommenders_tf.optimizers import Adagrad
+from recommenders_tf.registry import register
+from recommenders_tf.schema import FeatureSchema, Kind
+
+
+@register(
+    paper="Naumov et al.: Deep Learning Recommendation Model for Personalization and "
+    "Recommendation Systems, 2019, arXiv:1906.00091"
+)
+class DLRM(Ranker):
+    """Predicts σ(top([z, all vᵢ·vⱼ])), z = bottom(numbers) being one of the vectors (sec. 2).
+
+    The bottom network makes one vector of all numbers, as wide as the embeddings; the top network
+    takes it and the inner products of every pair of vectors. Without numeric columns (a bucketized
+    one counts as an id) there is no bottom network, and the top takes the products alone. Crosses
+    of the schema are left out: the model learns its own.
+
+    Args:
+        schema: Fitted schema with a label. All columns of ids must have the same `embedding_dim`,
+            as inner products of all pairs are taken.
+        embedding_dim: Width of the embeddings.
+        bottom_units: Hidden layers of the bottom network.
+        top_units: Hidden layers of the top network.
+        learning_rate: Of Adagrad.
+        **kwargs: Of the Keras model.
+
+    Raises:
+        SchemaError: The schema gives a column of ids another `embedding_dim`.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> train = data.encode(data.load("synthetic"))
+        >>> model = DLRM(train.schema, bottom_units=(32,), top_units=(32,))
+        >>> model.compile()
+        >>> _ = model.fit(train, epochs=1, verbose=0)
+        >>> model.score(train.log.events[:3]).shape
+        (3,)
+    """
+
+    def __init__(
+        self,
+        schema: FeatureSchema,
+        embedding_dim: int = 16,
+        bottom_units: Sequence[int] = (512, 256, 64),
+        top_units: Sequence[int] = (512, 256),
+        learning_rate: float = 0.02,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(schema, **kwargs)
+        self.embedding_dim = embedding_dim
+        self.bottom_units = bottom_units
+        self.top_units = top_units
+        self.learning_rate = learning_rate
+        ids = [c.name for c in schema.features if c.has_ids and c.kind is not Kind.CROSS]
+        numbers = [c.name for c in schema.features if c.is_numeric]
+        self.embed = FeatureEmbedding(schema, ids, embedding_dim, output="stacked", name="embed")
+        self.bottom = None
+        if numbers:
+            self.numbers = FeatureEmbedding(
+                schema, numbers, embedding_dim, output="concatenated", name="numbers"
+            )
+            self.bottom = MLP([*bottom_units, embedding_dim], "relu", "relu", name="bottom")
+        self.interact = DotInteraction(name="interact")
+        self.top = MLP([*top_units, 1], name="top")
+
+    def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
+        """Return Adagrad."""
+        return Adagrad(self.learning_rate)
+
+    def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Return the logits, float32 `[batch, 1]`."""
+        vectors = self.embed(inputs)
+        if self.bottom is None:
+            hidden = self.interact(vectors)
+        else:
+            dense = self.bottom(self.numbers(inputs), training=training)
+            products = self.interact(tf.concat([dense[:, tf.newaxis], vectors], axis=1))
+            hidden = tf.concat([dense, products], axis=1)
+        return tf.cast(self.top(hidden, training=training), tf.float32)
