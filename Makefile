@@ -75,13 +75,23 @@ docs: env ## Build the documentation into site/
 demo: env ## MovieLens events in, recommendations out of a gRPC server
 	python -m examples.demo
 
+.PHONY: bench
+bench: env .venv-peers/.installed ## Measure speed beside DeepCTR and plain Keras; takes an hour, alone on the machine
+	python -m benchmarks.speed all
+
+.venv-peers/.installed: benchmarks/speed/peers.txt .python-version
+	@python=$$(scripts/find_python $(VERSION)) && $(UV) venv --clear --python "$$python" .venv-peers
+	$(UV) pip install --python .venv-peers/bin/python --requirement $<
+	@touch $@
+
 .PHONY: results
-results: env ## Measure the models and write docs/results.md
+results: env ## Measure the models; write docs/results.md, and docs/speed.md from what `make bench` measured
 	python -m benchmarks.quality run benchmarks/quality/configs/movielens_100k.yaml
 	python -m benchmarks.quality render
+	python -m benchmarks.speed render
 
 .PHONY: clean
 clean: ## Remove all that these commands made, environments and runs included
-	rm -rf .venv .venv-latest .tools build dist site runs .coverage* *.egg-info
+	rm -rf .venv .venv-latest .venv-peers .tools build dist site runs .coverage* *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

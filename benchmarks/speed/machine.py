@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.speed.case import DIM, Case
-from benchmarks.speed.memory import gather_rate, update_rate
+from benchmarks.speed.memory import best_seconds, gather_rate, update_rate
 from benchmarks.speed.planted import examples
 from benchmarks.speed.products import product_rates
 
@@ -41,10 +41,20 @@ class Machine:
         """
         wide = [dense for dense in self._case.layers if min(dense.inputs, dense.outputs) >= NARROW]
         flops = product_rates(wide, dtype)["best"]
-        where = self._table, self._ids, self._threads
         products = self._case.flops / flops / self._case.batch_size
-        memory = self._case.ids * (1 / gather_rate(*where) + 1 / update_rate(*where))
+        memory = self._case.ids * self._seconds_of_a_row()
         return {"products": 1 / products, "limit": 1 / (products + memory), "flops": flops}
+
+    def _seconds_of_a_row(self) -> float:
+        """Return the seconds that reading and updating one row take."""
+        if not tf.config.list_physical_devices("GPU"):
+            where = self._table, self._ids, self._threads
+            return 1 / gather_rate(*where) + 1 / update_rate(*where)
+        table, ids = tf.Variable(self._table), tf.constant(self._ids)
+        rows = tf.IndexedSlices(tf.ones([len(self._ids), DIM]), ids, table.shape)
+        read = best_seconds(lambda: tf.gather(table, ids)[0, 0].numpy())
+        updated = best_seconds(lambda: table.scatter_sub(rows)[0, 0].numpy())
+        return (read + updated) / len(self._ids)
 
 
 def _rows_of(case: Case) -> np.ndarray:

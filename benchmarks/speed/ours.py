@@ -70,13 +70,13 @@ def schema_of(case: Case) -> rtf.FeatureSchema:
 def _hyper_parameters(case: Case) -> dict[str, Any]:
     """Return the arguments that make the model the one of the case."""
     own: dict[str, dict[str, Any]] = {
-        "deepfm": {"hidden_units": case.hidden_units},
+        "deepfm": {"hidden_units": case.hidden_units, "dropout": 0.0},
         "dcn_v2": {
             "hidden_units": case.hidden_units,
             "cross_layers": CROSS_LAYERS,
             "structure": "parallel",
         },
-        "dlrm": {"bottom_units": BOTTOM_UNITS, "top_units": case.hidden_units},
+        "dlrm": {"bottom_units": BOTTOM_UNITS[:-1], "top_units": case.hidden_units},
         "din": {"hidden_units": case.hidden_units, "attention_units": ATTENTION_UNITS},
     }
     return own[case.model]

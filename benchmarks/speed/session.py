@@ -65,13 +65,15 @@ class Session:
     def evaluate(self) -> dict[str, Any]:
         """Return the quality on held-out examples, and the memory that the training took."""
         features, labels = examples(self._case, HELD_OUT, seed=2)
-        memory = {"cpu": peak_memory()}
-        if tf.config.list_physical_devices("GPU"):
+        memory, device = {"cpu": peak_memory()}, "CPU"
+        if gpus := tf.config.list_physical_devices("GPU"):
+            device = tf.config.experimental.get_device_details(gpus[0])["device_name"]
             memory["gpu"] = tf.config.experimental.get_memory_info("GPU:0")["peak"]
         scores = np.clip(self._contender.predict(features), 1e-7, 1 - 1e-7).astype(np.float64)
         loss = -np.mean(labels * np.log(scores) + (1 - labels) * np.log(1 - scores))
         return {
             "version": self._contender.version,
+            "device": device,
             "steps": self._done,
             "loss": float(loss),
             "auc": area_under_curve(labels, scores),

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.speed.case import DIM, Case, cases
-from benchmarks.speed.processes import Worker
+from benchmarks.speed.processes import PEERS_PYTHON, Worker
 from benchmarks.speed.results import row
 from benchmarks.speed.turns import Plan, Turns, turns
 from benchmarks.speed.usage import free_memory
@@ -35,11 +35,17 @@ class Choice:
 
 def run(choice: Choice, quick: bool = False) -> Iterator[dict[str, Any]]:
     """Yield a row for every combination and peer as it is done."""
+    if "deepctr_peer" in choice.peers and not PEERS_PYTHON.exists():
+        raise RuntimeError(
+            "DeepCTR's own environment is missing: run `make .venv-peers/.installed` once, or "
+            "measure without it by `--peer plain_keras`."
+        )
     combinations = itertools.product(choice.vocabularies, choice.threads, choice.models)
     for vocabulary, threads, model in combinations:
         case, plan = cases(vocabulary)[model], _plan(vocabulary, model)
         if quick:
-            case, plan = dataclasses.replace(case, batch_size=64), Plan(2, 1, 0, 4)
+            case = dataclasses.replace(case, fields=case.fields[:4], batch_size=64)
+            plan = Plan(steps=2, blocks=1, repeats=0, total_steps=4)
         peers = [peer for peer in choice.peers if model in PEERS[peer]]
         for group in _groups(case, peers):
             yield from _compare(case, threads, plan, group)
@@ -91,6 +97,7 @@ def _row(case: Case, threads: int, measured: Turns, peer: str) -> dict[str, Any]
         limit=measured.limit("limit"),
         cpu_over_wall=measured.cpu_over_wall("ours"),
         product_limit=measured.limit("products"),
+        device=ends["ours"]["device"],
         threads=threads,
         vocabulary=case.vocabulary,
         batch_size=case.batch_size,

@@ -104,7 +104,8 @@ def turns(
                 measured.blocks[name].append(block)
         if plan.total_steps:
             for name, worker in workers.items():
-                worker.ask("train", steps=plan.most_steps - trained)
+                if trained < plan.most_steps:
+                    worker.ask("train", steps=plan.most_steps - trained)
                 measured.ends[name] = worker.ask("evaluate")
     return measured
 

@@ -1,0 +1,209 @@
+"""Renders the rows as a page of the documentation, with a plot."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from benchmarks.records import ROOT, read
+from benchmarks.speed.aims import verdicts
+from benchmarks.speed.plot import draw
+from benchmarks.speed.results import RESULTS
+
+PAGE, PLOT = ROOT / "docs" / "speed.md", ROOT / "docs" / "assets" / "speed.svg"
+Row = dict[str, Any]
+
+_HEAD = """# Speed
+
+Every figure here was measured by `make bench`, is kept as a row of
+`benchmarks/results/speed.jsonl` with its command and commit, and was rendered by `make results`.
+Each line is the newest row of its kind.
+
+- Contenders are processes of their own with the same examples, batches of 4,096, threads and
+  processors. They train by turns, a block of steps each, five rounds after one to warm up; the
+  machine's own limits are measured in every round too. The figure is the median of the rounds, so
+  a ratio compares what was measured within a minute.
+- `cpu/wall` is the processor time of our process by the time that passed. A round in which other
+  processes took more than 5 % of the time is measured again, five times at most.
+- `limit` is the rate at which a step would run if it did nothing but the matrix products of its
+  layers, forward and backward, at the rate that TensorFlow or NumPy, whichever is faster, reaches
+  at their very shapes, and then one read and one update of every embedding row of the batch, at
+  the rate that a C program reaches with the same ids.
+"""
+_TRAINING = """## Training
+
+26 fields of so many ids each, vectors of 16 floats, hidden layers 256-128-64; DLRM has 13 numbers
+and a network 64-16 for them besides; DIN has users, items, categories (a hundredth as many) and
+lists of 50 past items and categories, attention 80-40, hidden layers 200-80. Ids are drawn with a
+probability of about 1/n, labels from a planted model. All train with Adam, learning rate 0.002:
+ours with `LazyAdam`, the others with Keras' own, which decays every row at every step.
+*Plain Keras* is one `Embedding` a field and functional layers (`benchmarks/speed/plain_keras.py`).
+DeepCTR's penalties, on by default, are off; its DIN attends once with item and category side by
+side, ours and plain Keras' once for each. It has no DLRM.
+
+![Examples per second, ours and peers](assets/speed.svg)
+"""
+_END = """## Run it again
+
+```console
+$ make bench     # everything, an hour or two; leave the machine alone meanwhile
+$ make results   # this page
+```
+
+`python -m benchmarks.speed` lists the parts, which run by themselves too:
+`python -m benchmarks.speed step --model deepfm --vocabulary 10000 --threads 1`. DeepCTR lives in
+`.venv-peers`, which `make bench` makes. With 10⁶ ids a field a contender holds 5 to 8 GiB; where
+memory is short they run in pairs, and what does not fit is left out with a message.
+"""
+
+
+def render() -> pathlib.Path:
+    """Write the page and its plot and return the path of the page."""
+    rows = newest(read(RESULTS))
+    draw(_trainings(rows), PLOT)
+    parts = [
+        _HEAD,
+        _machines(rows),
+        "## Aims\n",
+        *verdicts(rows),
+        "",
+        _TRAINING,
+        *_training_tables(_trainings(rows)),
+        *_section("bfloat16", rows, ("train deepfm in bfloat16", "AUC of")),
+        *_section("Optimizers", rows, tuple(f"{name}" for name in _optimizers(rows))),
+        *_section("Input", rows, ("input",)),
+        *_section("Limits of the machine", rows, ("matrix", "memory", "gather", "update")),
+        *_profile(rows),
+        *_gpu(rows),
+        _END,
+    ]
+    PAGE.write_text("\n".join(parts), encoding="utf-8")
+    return PAGE
+
+
+def newest(rows: Iterable[Row]) -> list[Row]:
+    """Return the last row of each kind."""
+    kept: dict[tuple[Any, ...], Row] = {}
+    for row in rows:
+        peer = (row["peer"] or "").split(" ")[0]
+        details = (row.get(name) for name in ("device", "vocabulary", "threads"))
+        kept[(row["work"], peer, *details)] = row
+    return list(kept.values())
+
+
+def _trainings(rows: Sequence[Row], device: str = "CPU") -> list[Row]:
+    return [row for row in rows if "auc" in row and row["device"] == device]
+
+
+def _machines(rows: Sequence[Row]) -> str:
+    machines = dict.fromkeys(row["machine"] for row in rows)
+    commits = ", ".join(f"`{commit}`" for commit in dict.fromkeys(row["commit"] for row in rows))
+    return f"Machine: {'; '.join(machines) or 'none yet'}. Commits: {commits or 'none yet'}.\n"
+
+
+def _training_tables(rows: Sequence[Row]) -> list[str]:
+    lines: list[str] = []
+    for vocabulary, threads in sorted({(row["vocabulary"], row["threads"]) for row in rows}):
+        own = [row for row in rows if (row["vocabulary"], row["threads"]) == (vocabulary, threads)]
+        lines += [
+            f"### {vocabulary:,} ids a field, {_threads(threads)}\n",
+            "| model | peer | ours, examples/s | peer | ratio | limit | share | share of products "
+            "| AUC ours, peer | loss ours, peer | peak GiB ours, peer | cpu/wall |",
+            f"|{'---|' * 12}",
+            *map(_training_line, own),
+            "",
+        ]
+    return lines
+
+
+def _training_line(row: Row) -> str:
+    disturbed = " (disturbed)" if row["disturbed"] else ""
+    memory = [row["memory"][name]["cpu"] / 2**30 for name in ("ours", "peer")]
+    cells = [
+        f"`{row['work'].removeprefix('train ')}`",
+        row["peer"],
+        f"{row['ours']:,.0f}{disturbed}",
+        f"{row['peer_value']:,.0f}",
+        f"**{row['ratio']:.2f}**",
+        f"{row['limit']:,.0f}",
+        f"{row['share_of_limit']:.0%}",
+        f"{row['ours'] / row['product_limit']:.0%}",
+        f"{row['auc']['ours']:.4f}, {row['auc']['peer']:.4f}",
+        f"{row['loss']['ours']:.4f}, {row['loss']['peer']:.4f}",
+        f"{memory[0]:.1f}, {memory[1]:.1f}",
+        f"{row['cpu_over_wall']:.2f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _section(title: str, rows: Sequence[Row], beginnings: tuple[str, ...]) -> list[str]:
+    """Return the rows whose work begins so, as a table."""
+    own = [row for row in rows if row["work"].startswith(beginnings) and "ops" not in row]
+    if not own or not beginnings:
+        return [f"## {title}\n", "Not measured yet.\n"]
+    return [
+        f"## {title}\n",
+        "| work | threads | unit | ours | peer | | ratio | limit | share |",
+        f"|{'---|' * 9}",
+        *map(_line, own),
+        "",
+    ]
+
+
+def _line(row: Row) -> str:
+    cells = [
+        row["work"],
+        str(row.get("threads", "")),
+        row["unit"],
+        _number(row["ours"]),
+        row["peer"] or "",
+        *(_number(row[name]) for name in ("peer_value", "ratio", "limit")),
+        "" if row["share_of_limit"] is None else f"{row['share_of_limit']:.0%}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _optimizers(rows: Sequence[Row]) -> list[str]:
+    return [row["work"] for row in rows if ", step" in row["work"] or ", rows upd" in row["work"]]
+
+
+def _profile(rows: Sequence[Row]) -> list[str]:
+    own = [row for row in rows if "share_of_step" in row]
+    lines = ["## Where the time of a DeepFM step goes\n"]
+    if not own:
+        return [*lines, "Not measured yet.\n"]
+    lines += [
+        f"TensorFlow's trace of steps of 4,096 examples on one thread, by `{own[-1]['command']}`.\n"
+    ]
+    for vocabulary in sorted({row["vocabulary"] for row in own}):
+        lines += [
+            f"### {vocabulary:,} ids a field\n",
+            "| work | ms a step | share | longest ops, ms |",
+            "|---|---|---|---|",
+        ]
+        for row in (row for row in own if row["vocabulary"] == vocabulary):
+            ops = ", ".join(f"{op} {value:.2f}" for op, value in (row["ops"] or {}).items())
+            work = row["work"].partition(": ")[2]
+            lines.append(f"| {work} | {row['ours']:.2f} | {row['share_of_step']:.0%} | {ops} |")
+        lines.append("")
+    return lines
+
+
+def _gpu(rows: Sequence[Row]) -> list[str]:
+    devices = dict.fromkeys(row["device"] for row in rows if row.get("device", "CPU") != "CPU")
+    if not devices:
+        text = "Not measured: no GPU was at hand. `make bench` uses one that TensorFlow sees.\n"
+        return ["## On a GPU\n", text]
+    lines = []
+    for device in devices:
+        lines += [f"## On a GPU: {device}\n", *_training_tables(_trainings(rows, device))]
+    return lines
+
+
+def _threads(threads: int) -> str:
+    return "one thread" if threads == 1 else f"{threads} threads"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
