@@ -18,25 +18,28 @@ Example:
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from recommenders_tf.training.cluster import Cluster
 from recommenders_tf.training.config import TrainingConfig
 
 if TYPE_CHECKING:
-    from recommenders_tf.training.run import compile_model, local_copy, train
+    from recommenders_tf.training.local_copies import local_copy
+    from recommenders_tf.training.run import compile_model, train
     from recommenders_tf.training.strategy import prepare
 
 __all__ = ["Cluster", "TrainingConfig", "compile_model", "local_copy", "prepare", "train"]
 
+_MODULES = {
+    "compile_model": "run",
+    "local_copy": "local_copies",
+    "prepare": "strategy",
+    "train": "run",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name in ("compile_model", "local_copy", "train"):
-        from recommenders_tf.training import run
-
-        return getattr(run, name)
-    if name == "prepare":
-        from recommenders_tf.training import strategy
-
-        return strategy.prepare
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
     raise AttributeError(f"module `recommenders_tf.training` has no attribute `{name}`")

@@ -11,6 +11,7 @@ import tensorflow as tf
 from recommenders_tf.data.encoded_log import EncodedLog
 from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.models.base import Recommender
+from recommenders_tf.training.local_copies import evaluate_locally
 
 METRICS = {"retrieval": "NDCG@10", "ranking": "auc"}
 """What a model of each kind is judged by."""
@@ -58,7 +59,7 @@ class BestWeights(tf.keras.callbacks.Callback):
         """Measure; keep the weights if they are the best so far."""
         self.model.bind(self.model.tables)  # what it had indexed before is stale
         arguments = {"verbose": 0} if self.model.kind == "ranking" else {}
-        values = self.model.evaluate(self._validation, **arguments)
+        values = evaluate_locally(self.model, self._validation, **arguments)
         if logs is not None:
             logs.update({f"val_{name}": float(value) for name, value in values.items()})
         if values[self._metric] > self._best.numpy():

@@ -7,7 +7,6 @@ import importlib.util
 import json
 import pathlib
 import shutil
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -132,33 +131,6 @@ def train(
     if folder and strategy.extended.should_checkpoint:
         shutil.rmtree(pathlib.Path(folder) / BACKUP_FOLDER)
     return history
-
-
-def local_copy(model: Recommender) -> Recommender:
-    """Return the model itself, or a copy on this machine if parameter servers keep its weights.
-
-    The copy can be saved, exported and asked as any model; the one on the servers only trained.
-
-    Args:
-        model: Built and trained.
-
-    Example:
-        >>> from recommenders_tf import data, models
-        >>> model = models.MF(data.encode(data.load("synthetic")).schema)
-        >>> local_copy(model) is model
-        True
-    """
-    if not isinstance(model.distribute_strategy, tf.distribute.ParameterServerStrategy):
-        return model
-    copy = type(model).from_config(model.get_config())
-    copy.compile()
-    copy(example_batch(copy.schema))
-    copy.bind(model.tables)
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(pathlib.Path(folder) / "weights")
-        model.save_weights(path)
-        copy.load_weights(path).expect_partial()
-    return copy
 
 
 def _keepers(
