@@ -9,7 +9,6 @@ import tensorflow as tf
 from recommenders_tf.schema import FIRST_ID, UNKNOWN_ID, Column
 
 _WIDTH = 8
-_EMPTY = 0
 
 
 @tf.keras.saving.register_keras_serializable("recommenders_tf")
@@ -42,6 +41,9 @@ class GrowingVocabulary(tf.keras.layers.Layer):
         Rows, int64 in the shape of `ids`, below `FIRST_ID + capacity`; unknown where an id has
         none.
 
+    Raises:
+        ValueError: `capacity` or `admit_after` is less than 1.
+
     Example:
         >>> layer = GrowingVocabulary(capacity=16, admit_after=2)
         >>> ids = tf.constant([7, 9, 7], tf.int64)
@@ -58,6 +60,9 @@ class GrowingVocabulary(tf.keras.layers.Layer):
         self, capacity: int, admit_after: int = 1, forget_after: int | None = None, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
+        for name, value in (("capacity", capacity), ("admit_after", admit_after)):
+            if value < 1:
+                raise ValueError(f"`{name}` is {value}; it must be 1 or more.")
         self.capacity = capacity
         self.admit_after = admit_after
         self.forget_after = forget_after
@@ -165,8 +170,8 @@ class GrowingVocabulary(tf.keras.layers.Layer):
     def _worth(self, bucket: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
         """Return which place of each bucket is to be taken first, int64 `[new, width]`.
 
-        The least first: empty; not admitted, by when it was seen; admitted and forgotten, by when
-        it was seen. The largest int64 for a place that is not to be taken.
+        The least first: not admitted, by when it was seen, an empty place never; admitted and
+        forgotten, by when it was seen. The largest int64 for a place that is not to be taken.
         """
         kept = tf.constant(tf.int64.max, tf.int64)
         seen = tf.gather(self.last_seen, bucket)
@@ -176,9 +181,7 @@ class GrowingVocabulary(tf.keras.layers.Layer):
             admitted_worth = tf.where(is_forgotten, seen + 2**62, kept)
         pending_worth = tf.where(seen < step, seen, kept)
         is_admitted = tf.gather(self.sightings, bucket) >= self.admit_after
-        worth = tf.where(is_admitted, admitted_worth, pending_worth)
-        is_empty = tf.gather(self.ids, bucket) == _EMPTY
-        return tf.where(is_empty, tf.constant(-1, tf.int64), worth)
+        return tf.where(is_admitted, admitted_worth, pending_worth)
 
     def _bucket(self, ids: tf.Tensor) -> tf.Tensor:
         return ids % self.buckets

@@ -203,6 +203,13 @@ def test_the_cost_of_a_batch_does_not_grow_with_the_places() -> None:
     assert seconds[10**6] < 4 * seconds[10**4], seconds
 
 
+def test_no_places_and_no_sightings_are_refused() -> None:
+    with pytest.raises(ValueError, match="`capacity` is 0; it must be 1 or more"):
+        GrowingVocabulary(0)
+    with pytest.raises(ValueError, match="`admit_after` is 0; it must be 1 or more"):
+        GrowingVocabulary(8, admit_after=0)
+
+
 def test_several_devices_are_refused(monkeypatch) -> None:
     devices = [device.name for device in tf.config.list_logical_devices("CPU")]
     with (
