@@ -25,13 +25,14 @@ def free_addresses(**counts: int) -> dict[str, list[str]]:
 
 
 class Process:
-    """A `recommenders-tf train` whose output goes to a file.
+    """A `recommenders-tf train`, or another program, whose output goes to a file.
 
     Args:
         log: The file.
         arguments: Of the command.
         cluster: Addresses, for TF_CONFIG; None trains alone.
         task: Type and index in the cluster.
+        program: What the arguments are for.
     """
 
     def __init__(
@@ -40,13 +41,14 @@ class Process:
         arguments: Sequence[str],
         cluster: dict[str, list[str]] | None = None,
         task: tuple[str, int] = ("", 0),
+        program: Sequence[str] = (COMMAND, "--debug", "train"),
     ) -> None:
         config = {"cluster": cluster, "task": {"type": task[0], "index": task[1]}}
         environment = {**os.environ, "TF_CONFIG": json.dumps(config)} if cluster else None
         self.log = log
         with log.open("w") as file:
             self._process = subprocess.Popen(
-                [COMMAND, "--debug", "train", *arguments],
+                [*program, *arguments],
                 env=environment,
                 stdout=file,
                 stderr=subprocess.STDOUT,
