@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from recommenders_tf.data.column_files import write_columns
     from recommenders_tf.data.columnar import ColumnarData
     from recommenders_tf.data.encoded_log import EncodedLog, encode
+    from recommenders_tf.data.row_source import RowSource
     from recommenders_tf.data.tf_examples import read_examples
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "EncodedLog",
     "EventLog",
     "LeakError",
+    "RowSource",
     "TableSource",
     "check_point_in_time",
     "describe",
@@ -53,6 +55,7 @@ __all__ = [
 _WITH_TENSORFLOW = {
     "ColumnarData": "columnar",
     "EncodedLog": "encoded_log",
+    "RowSource": "row_source",
     "encode": "encoded_log",
     "read_examples": "tf_examples",
     "write_columns": "column_files",

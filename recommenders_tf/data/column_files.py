@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from recommenders_tf.data.column_store import Block, ColumnStore, packed
-from recommenders_tf.data.columns import Columns, Lists, check_ids, encoded_columns
+from recommenders_tf.data.column_store import Block, ChunkedLists, ColumnStore, packed
+from recommenders_tf.data.columns import Columns, check_ids, encoded_columns
 from recommenders_tf.schema import FeatureSchema, SchemaError
 
 _LAYOUT_FILE = "columns.json"
@@ -65,7 +65,7 @@ def write_columns(
     for columns in _parts(source):
         arrays = encoded_columns(columns, schema)
         check_ids(arrays, schema)
-        store = packed(arrays)
+        store = packed(arrays, schema)
         layout = _layout(store)
         if first is not None and layout != first:
             raise SchemaError(
@@ -92,13 +92,11 @@ def open_columns(folder: pathlib.Path) -> ColumnStore:
     for number, (dtype, widths) in enumerate(layout["blocks"]):
         rows = _mapped(folder / f"block_{number}.bin", dtype)
         blocks.append(Block(widths, rows.reshape(-1, sum(widths.values()))))
-    lists = {
-        name: Lists(
-            _mapped(folder / f"values_{number}.bin", dtype),
-            _mapped(folder / f"offsets_{number}.bin", "int64"),
-        )
-        for number, (name, dtype) in enumerate(layout["lists"].items())
-    }
+    lists = {}
+    for number, (name, (dtype, width)) in enumerate(layout["lists"].items()):
+        chunks = _mapped(folder / f"chunks_{number}.bin", dtype).reshape(-1, width)
+        spans = _mapped(folder / f"spans_{number}.bin", "int64").reshape(-1, 2)
+        lists[name] = ChunkedLists(chunks, spans)
     return ColumnStore(tuple(blocks), lists)
 
 
@@ -130,7 +128,10 @@ def _parts(source: Columns | Iterable[Columns] | str | pathlib.Path) -> Iterator
 def _layout(store: ColumnStore) -> dict[str, Any]:
     return {
         "blocks": [[block.rows.dtype.name, block.widths] for block in store.blocks],
-        "lists": {name: lists.values.dtype.name for name, lists in store.lists.items()},
+        "lists": {
+            name: [lists.chunks.dtype.name, lists.chunks.shape[1]]
+            for name, lists in store.lists.items()
+        },
     }
 
 
@@ -139,14 +140,11 @@ def _append(store: ColumnStore, folder: pathlib.Path) -> None:
     for number, block in enumerate(store.blocks):
         _append_array(folder / f"block_{number}.bin", block.rows)
     for number, lists in enumerate(store.lists.values()):
-        path = folder / f"values_{number}.bin"
-        begin, end = lists.offsets[[0, -1]]
-        before = path.stat().st_size // lists.values.itemsize if path.exists() else 0
-        _append_array(path, lists.values[begin:end])
-        offsets = lists.offsets.astype(np.int64) - begin + before
-        # Where a part ends the next one begins: that offset is written once.
-        path = folder / f"offsets_{number}.bin"
-        _append_array(path, offsets[1:] if path.exists() else offsets)
+        path = folder / f"chunks_{number}.bin"
+        is_new = not path.exists()
+        before = 1 if is_new else path.stat().st_size // lists.chunks[0].nbytes
+        _append_array(path, lists.chunks if is_new else lists.chunks[1:])
+        _append_array(folder / f"spans_{number}.bin", lists.spans + np.array([before - 1, 0]))
 
 
 def _append_array(path: pathlib.Path, array: np.ndarray) -> None:

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from recommenders_tf import features
 from recommenders_tf.data import column_files
-from recommenders_tf.data.column_store import ALIGNMENT, ColumnStore, aligned, packed
-from recommenders_tf.data.columns import Columns, Lists, check_ids, column_spec, encoded_columns
+from recommenders_tf.data.column_store import ALIGNMENT, ColumnStore, aligned, num_chunks, packed
+from recommenders_tf.data.columns import Columns, check_ids, column_spec, encoded_columns
 from recommenders_tf.data.row_source import RowSource
-from recommenders_tf.schema import PADDING_ID, FeatureSchema, Kind
+from recommenders_tf.schema import PADDING_ID, FeatureSchema
 
 
 class ColumnarData(RowSource):
@@ -60,7 +60,10 @@ class ColumnarData(RowSource):
         store = _store(source, schema)
         self._count = len(store)
         self._blocks = [(block.widths, _tensor(block.rows)) for block in store.blocks]
-        self._lists = {name: _list_tensors(lists) for name, lists in store.lists.items()}
+        self._lists = {
+            name: (_tensor(lists.chunks), _tensor(lists.spans))
+            for name, lists in store.lists.items()
+        }
 
     def __len__(self) -> int:
         return self._count
@@ -76,8 +79,8 @@ class ColumnarData(RowSource):
         for widths, rows in self._blocks:
             parts = tf.split(tf.gather(rows, index), list(widths.values()), axis=1)
             batch |= dict(zip(widths, parts, strict=True))
-        for name, (values, offsets) in self._lists.items():
-            batch |= self._padded(name, values, tf.gather(offsets, index[:, tf.newaxis] + [0, 1]))
+        for name, (chunks, spans) in self._lists.items():
+            batch |= self._padded(name, chunks, tf.gather(spans, index))
         batch = {
             name: tf.reshape(
                 tf.cast(value, self._spec[name].dtype), [-1, *self._spec[name].shape[1:]]
@@ -93,20 +96,17 @@ class ColumnarData(RowSource):
             return batch
         return batch, batch.pop(label.name)
 
-    def _padded(self, name: str, values: tf.Tensor, spans: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return padded lists and, of ids, their mask; `spans` is `[batch, 2]`, int64."""
-        length = self._spec[name].shape[1]
-        start, end = tf.unstack(spans, axis=1)
-        column = self.schema.columns.get(name)
-        # Of a list that is too long, what `features.pad` keeps.
-        if column is not None and column.kind is Kind.SEQUENCE:
-            start = tf.maximum(start, end - length)
-        mask = tf.sequence_mask(tf.minimum(end - start, length), length)
-        positions = start[:, tf.newaxis] + tf.range(length, dtype=spans.dtype)
-        padded = tf.gather(values, tf.where(mask, positions, 0))
-        batch = {name: tf.where(mask, padded, tf.zeros([], padded.dtype))}
-        if column is not None:
-            batch[self.schema.mask_name(column)] = mask
+    def _padded(self, name: str, chunks: tf.Tensor, spans: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return padded lists and, of ids, their mask; `spans` is as in `ChunkedLists`."""
+        length, width = self._spec[name].shape[1], chunks.shape[1]
+        count = num_chunks(length)
+        first, lengths = tf.split(spans, 2, axis=1)
+        numbers = tf.range(count, dtype=tf.int64)
+        pieces = tf.gather(chunks, tf.where(numbers * width < lengths, first + numbers, 0))
+        batch = {name: tf.reshape(pieces, [-1, count * width])[:, :length]}
+        if name in self.schema:
+            mask = tf.range(length, dtype=tf.int64) < lengths
+            batch[self.schema.mask_name(self.schema[name])] = mask
         return batch
 
 
@@ -119,12 +119,7 @@ def _store(source: Columns | str | pathlib.Path, schema: FeatureSchema) -> Colum
         source = column_files.read_table(path)
     arrays = encoded_columns(source, schema)
     check_ids(arrays, schema)
-    return packed(arrays)
-
-
-def _list_tensors(lists: Lists) -> tuple[tf.Tensor, tf.Tensor]:
-    values = lists.values if len(lists.values) else np.zeros(1, lists.values.dtype)
-    return _tensor(values), _tensor(lists.offsets)
+    return packed(arrays, schema)
 
 
 class _Writable:

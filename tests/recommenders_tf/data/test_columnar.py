@@ -37,7 +37,7 @@ def schema() -> FeatureSchema:
                     "kind": "sequence",
                     "role": "user",
                     "source": "item",
-                    "max_length": 4,
+                    "max_length": 12,
                 },
                 "pair": {"kind": "cross", "role": "context", "sources": ["user", "item"]},
                 "time": {"kind": "timestamp", "role": "event_time"},
@@ -52,8 +52,9 @@ def columns() -> dict:
     """Columns with empty lists, and lists that are longer than the schema's."""
     random = np.random.default_rng(0)
     lists = {}
-    for name, size in (("tags", 20), ("history", 50)):
-        offsets = np.concatenate([[0], np.cumsum(random.integers(0, 7, ROWS))]).astype(np.int32)
+    for name, size, longest in (("tags", 20, 6), ("history", 50, 30)):
+        lengths = random.integers(0, longest + 1, ROWS)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
         lists[name] = pa.ListArray.from_arrays(offsets, random.integers(1, size, offsets[-1]))
     weights = random.random(len(lists["tags"].values)).astype(np.float32)
     return {
@@ -132,7 +133,7 @@ def test_files_are_mapped_and_not_read(schema, tmp_path: pathlib.Path) -> None:
     rows = 2_000_000
     ids = np.full(rows, 3)
     part = {"user": ids, "item": ids, "price": np.zeros(rows), "tags": np.ones([rows, 3], int)}
-    part |= {"tags_weights": np.ones([rows, 3]), "history": np.ones([rows, 4], int)}
+    part |= {"tags_weights": np.ones([rows, 3]), "history": np.ones([rows, 12], int)}
     size = sum(values.nbytes for values in part.values())
     folder = write_columns([part], schema, tmp_path)
     del part, ids
@@ -153,7 +154,7 @@ def test_lists_may_be_padded_already(columns, schema) -> None:
     padded = given | {"history": rows["history"].numpy()}
     assert_equal(all_rows(ColumnarData(padded, schema)), rows)
     # A mask that is given stays as it is.
-    mask = np.zeros([ROWS, 4], bool)
+    mask = np.zeros([ROWS, 12], bool)
     masked = all_rows(ColumnarData(padded | {"history_mask": mask}, schema))
     assert not masked["history_mask"].numpy().any()
     assert masked["tags_mask"].numpy().any()
@@ -186,7 +187,10 @@ def test_a_column_of_empty_lists(columns, schema) -> None:
         ({"user": pa.array([1] * 498 + [None] * 2)}, "Column `user` lacks 2 of its values"),
         ({"user": pa.array([[1]] * ROWS)}, "Column `user` holds lists; its schema asks for one"),
         ({"user": np.zeros([ROWS, 2], int)}, r"`user` has the shape .* asks for \[rows\]"),
-        ({"history": np.zeros([ROWS, 9], int)}, r"`history` has the shape \[500, 9\].*\[rows, 4\]"),
+        (
+            {"history": np.zeros([ROWS, 9], int)},
+            r"`history` has the shape \[500, 9\].*\[rows, 12\]",
+        ),
     ],
 )
 def test_columns_that_do_not_fit_are_refused(columns, schema, change, message) -> None:
