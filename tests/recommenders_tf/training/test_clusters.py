@@ -48,7 +48,7 @@ def losses(folder):
 
 
 def test_workers_in_step_take_the_steps_of_one_process(start, tmp_path):
-    arguments = (*MODEL[:4], "--set", "hidden_units=16", "--epochs", "2")
+    arguments = (*MODEL[:5], "--epochs", "2")
     cluster = free_addresses(worker=2)
     workers = start_all(start, [*arguments, "-o", str(tmp_path / "two")], cluster)
     assert [worker.wait() for worker in workers.values()] == [0, 0]
