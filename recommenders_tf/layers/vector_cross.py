@@ -25,6 +25,9 @@ class VectorCross(tf.keras.layers.Layer):
     Output shape:
         `[batch, dim]`.
 
+    Raises:
+        ValueError: `depth` is less than 1.
+
     Example:
         >>> VectorCross(depth=3)(tf.ones([2, 5])).shape.as_list()
         [2, 5]
@@ -36,6 +39,8 @@ class VectorCross(tf.keras.layers.Layer):
 
     def __init__(self, depth: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if depth < 1:
+            raise ValueError(f"`depth` is {depth}; a cross network has at least one layer.")
         self.depth = depth
 
     def build(self, input_shape: Any) -> None:

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from recommenders_tf.layers import VectorCross
@@ -23,3 +24,8 @@ def test_equation() -> None:
         outer = np.einsum("bi,bj->bij", INPUTS, x)
         x = np.einsum("bij,j->bi", outer, w) + b + x
     np.testing.assert_allclose(layer(INPUTS), x, rtol=1e-4)
+
+
+def test_no_layer() -> None:
+    with pytest.raises(ValueError, match="`depth` is 0; a cross network has at least one layer"):
+        VectorCross(0)
