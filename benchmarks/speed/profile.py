@@ -105,7 +105,9 @@ def _ops(path: pathlib.Path) -> Counter[tuple[str, str]]:
         for line in plane.lines:
             for event in line.events:
                 name, _, op = plane.event_metadata[event.metadata_id].name.rpartition(":")
-                if name and not name.endswith(":") and op not in _CONTAINERS:
+                # Ops are `name:Type`; calls of functions and C++ scopes have spaces or `::`.
+                is_op = name and not name.endswith(":") and op.isidentifier()
+                if is_op and op not in _CONTAINERS:
                     kind = INPUT if line.name.startswith("tf_data") else _kind(name, op)
                     total[kind, op] += event.duration_ps / 1e9
     return total
