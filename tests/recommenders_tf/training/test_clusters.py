@@ -56,7 +56,8 @@ def test_workers_in_step_take_the_steps_of_one_process(start, tmp_path):
 
     np.testing.assert_allclose(losses(tmp_path / "two"), losses(tmp_path / "one"), rtol=1e-4)
     two, one = (rtf.load_model(tmp_path / name / "model.keras") for name in ("two", "one"))
-    for value, wanted in zip(two.get_weights(), one.get_weights(), strict=True):
+    # Not all weights: the metrics count what each replica has seen.
+    for value, wanted in zip(two.trainable_weights, one.trainable_weights, strict=True):
         np.testing.assert_allclose(value, wanted, rtol=1e-2, atol=1e-4)
     assert sorted(path.name for path in (tmp_path / "two").glob("*.json")) == [
         "metrics.json",
