@@ -34,7 +34,9 @@ class RowOptimizer(tf.keras.optimizers.Optimizer):
     def __init__(
         self, learning_rate: Any, *, native: bool = True, name: str | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(name=name or type(self).__name__, **{"jit_compile": False, **kwargs})
+        # Keras' default for a base class, 0, would decay all rows by nothing at every step.
+        defaults = {"jit_compile": False, "weight_decay": None}
+        super().__init__(name=name or type(self).__name__, **{**defaults, **kwargs})
         self._learning_rate = self._build_learning_rate(learning_rate)
         self.native = native
         self._states: list[list[tf.Variable]] = []

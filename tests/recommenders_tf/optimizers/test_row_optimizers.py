@@ -221,6 +221,26 @@ def test_two_replicas_give_what_one_does(name, native) -> None:
         np.testing.assert_allclose(copy, one, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", MAKES)
+def test_no_op_of_a_step_reads_or_writes_a_whole_table(name, native) -> None:
+    optimizer, table = MAKES[name](native=native), tf.Variable(tf.zeros([1000, DIM]))
+    optimizer.build([table])
+
+    @tf.function(autograph=False)
+    def step(gradient):
+        optimizer.apply_gradients([(gradient, table)])
+
+    graph = step.get_concrete_function(slices(*next(batches(1)))).graph
+    inner = [node for f in graph.as_graph_def().library.function for node in f.node_def]
+    assert not [node.name for node in inner if node.op == "ReadVariableOp" and "table" in node.name]
+    whole = [
+        op
+        for op in graph.get_operations()
+        if any(1000 in t.shape for t in op.outputs if t.shape.rank)
+    ]
+    assert not whole, [op.name for op in whole]
+
+
 def test_by_name() -> None:
     assert set(optimizers.names()) == {"adagrad", "ftrl", "lazy_adam", "rowwise_adagrad", "sgd"}
     assert isinstance(optimizers.get("ftrl", l1=0.5), Ftrl)
