@@ -10,9 +10,6 @@ import tensorflow as tf
 class DotInteraction(tf.keras.layers.Layer):
     """Takes the inner product of every pair of vectors, vᵢ·vⱼ with j < i, row by row of i.
 
-    Args:
-        **kwargs: Of the Keras layer.
-
     Input shape:
         `[batch, fields, dim]`.
 

@@ -12,9 +12,6 @@ class FactorizationMachine(tf.keras.layers.Layer):
     The right side takes time linear in the number of vectors. It is computed in float32, since it
     is a small difference of large sums.
 
-    Args:
-        **kwargs: Of the Keras layer.
-
     Input shape:
         `[batch, fields, dim]`, each vector times the value of its feature.
 

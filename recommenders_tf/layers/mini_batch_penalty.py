@@ -28,8 +28,8 @@ class MiniBatchPenalty(tf.keras.layers.Layer):
         ids: int64 `[occurrences]`; padding is left out.
         vectors: Their rows of the table, `[occurrences, dim]`.
 
-    Returns:
-        The penalty, a float32 number.
+    Output shape:
+        `[]`, the penalty, float32.
 
     Example:
         >>> layer = MiniBatchPenalty(size=5, strength=1.0)
