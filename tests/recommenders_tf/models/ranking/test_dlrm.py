@@ -19,6 +19,7 @@ def products(vectors):
 def test_equation(schema, batch, randomized) -> None:
     """Naumov et al. 2019, section 2: top([bottom(numbers), products of all pairs])."""
     model = randomized(DLRM(schema, 3, bottom_units=(4,), top_units=(5,)))
+    model.bottom.blocks[-1].bias.assign([-1.0, 0.2, 0.3])  # so that the last activation tells
     numbers = batch["price"].numpy()[:, np.newaxis]
     dense = network(model.bottom, numbers, lambda x: np.maximum(x, 0))
     vectors = np.concatenate([dense[:, np.newaxis], model.embed(batch)], axis=1)
