@@ -27,6 +27,14 @@ class RowOptimizer(tf.keras.optimizers.Optimizer):
 
     Attributes:
         op: Name of the rule in the compiled kernel.
+
+    Example:
+        >>> from recommenders_tf.optimizers import LazyAdam
+        >>> table = tf.Variable(tf.zeros([1_000_000, 4]))
+        >>> rows = tf.IndexedSlices(tf.ones([2, 4]), tf.constant([7, 7]), [1_000_000, 4])
+        >>> _ = LazyAdam(0.1).apply_gradients([(rows, table)])
+        >>> tf.where(tf.reduce_any(table != 0, axis=1)).numpy().tolist()
+        [[7]]
     """
 
     op: str
@@ -101,8 +109,9 @@ class RowOptimizer(tf.keras.optimizers.Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
+        rate = self._serialize_hyperparameter(self._learning_rate)
         return super().get_config() | {
-            "learning_rate": self._serialize_hyperparameter(self._learning_rate),
+            "learning_rate": rate if isinstance(rate, dict) else float(rate),
             "native": self.native,
         }
 

@@ -1,11 +1,13 @@
 // Updates the rows of a table that a sparse gradient names, and no others, in place.
 //
-// One pass over the batch: every thread takes the rows whose hash is its own, chains the places of
-// each row, sums the gradients of a chain in the order of the batch and applies the optimizer's
-// rule while the row is in cache. Rows are fetched ahead of their use, since each one is a miss.
-// The result does not depend on the number of threads. The equations are those of the Python
-// classes that call the op.
+// The places of a batch are first sorted into groups, each with a part of the table's pages of its
+// own, small enough that what a group needs stays in the cache of a processor. A group chains the
+// places of each row, sums the gradients of a chain in the order of the batch and applies the
+// optimizer's rule. Rows are fetched ahead of their use, since most are misses. The result does
+// not depend on the number of threads. The equations are those of the Python classes that call the
+// op.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -26,8 +28,11 @@ using tensorflow::Tensor;
 using tensorflow::Var;
 using tensorflow::errors::InvalidArgument;
 
-constexpr int kAhead = 8;   // rows between the fetch of a row and its use
-constexpr int kLine = 64;   // bytes of a cache line
+constexpr int kAhead = 8;            // rows between the fetch of a row and its use
+constexpr int kLine = 64;            // bytes of a cache line
+constexpr int64_t kGroup = 4096;     // places that a group has on average
+constexpr int64_t kMostGroups = 256;
+constexpr int kPageRows = 6;         // log2 of the neighbouring rows that fall into one group
 
 // A rule gets the summed gradient of a row, its weights and its state; `h` are its settings.
 
@@ -126,7 +131,7 @@ inline uint64_t Mix(uint64_t id) {
   return id ^ (id >> 29);
 }
 
-// A row of the batch with the first and the last place where it occurs.
+// A row of a group with the first and the last of its places.
 struct Occurrence {
   int64_t row;
   int32_t first;
@@ -166,13 +171,13 @@ class RowUpdate : public tensorflow::OpKernel {
       OP_REQUIRES(context, ids[i] >= 0 && ids[i] < rows,
                   InvalidArgument("Row ", ids[i], " is outside of the table of ", rows, "."));
     }
-    const auto* workers = context->device()->tensorflow_cpu_worker_threads();
-    const int parts = count < 1024 ? 1 : workers->num_threads;
-    tensorflow::Shard(parts, workers->workers, parts, 1 << 30, [&](int64_t begin, int64_t end) {
-      for (int64_t part = begin; part < end; ++part) {
-        UpdatePart(part, parts, ids, count, gradient.flat<float>().data(),
-                   settings.flat<float>().data(), tables);
-      }
+    const float* rows_of_gradient = gradient.flat<float>().data();
+    const Groups groups = Sort(context, ids, count);
+    const int64_t number = groups.starts.size() - 1;
+    Parallel(context, number, 100 * count / std::max<int64_t>(number, 1), [&](int64_t group) {
+      UpdateGroup(groups.places.data() + groups.starts[group],
+                  groups.starts[group + 1] - groups.starts[group], ids, rows_of_gradient,
+                  settings.flat<float>().data(), tables);
     });
   }
 
@@ -193,31 +198,78 @@ class RowUpdate : public tensorflow::OpKernel {
     return absl::OkStatus();
   }
 
-  static void UpdatePart(uint64_t part, uint64_t parts, const Index* ids, int64_t count,
-                         const float* gradient, const float* settings,
-                         const std::vector<Table>& tables) {
-    std::vector<int32_t> own(count);
-    int64_t size = 0;
-    for (int64_t i = 0; i < count; ++i) {  // without a branch, which none could foretell
-      own[size] = static_cast<int32_t>(i);
-      size += ((Mix(ids[i]) >> 32) * parts >> 32) == part;
+  // Runs `work` for 0 to `total`, on the threads of the device.
+  template <typename Work>
+  static void Parallel(OpKernelContext* context, int64_t total, int64_t cost, const Work& work) {
+    const auto* workers = context->device()->tensorflow_cpu_worker_threads();
+    tensorflow::Shard(workers->num_threads, workers->workers, total, cost,
+                      [&](int64_t begin, int64_t end) {
+                        for (int64_t i = begin; i < end; ++i) work(i);
+                      });
+  }
+
+  // The places of the batch, those of a group side by side in the order of the batch.
+  struct Groups {
+    std::vector<int32_t> places;
+    std::vector<int64_t> starts;
+  };
+
+  static Groups Sort(OpKernelContext* context, const Index* ids, int64_t count) {
+    const int64_t number = std::min(kMostGroups, (count + kGroup - 1) / kGroup);
+    Groups groups;
+    groups.places.resize(count);
+    groups.starts.assign(number + 1, 0);
+    const auto group_of = [&](int64_t place) -> int64_t {
+      return (Mix(ids[place] >> kPageRows) >> 32) * number >> 32;
+    };
+    // Every chunk of the batch counts its places by group and then puts them behind those of the
+    // chunks before it.
+    const int64_t chunks = std::max<int64_t>(number, 1), size = (count + chunks - 1) / chunks;
+    std::vector<int64_t> ends(chunks * number, 0);
+    const auto for_places = [&](int64_t chunk, const auto& visit) {
+      const int64_t end = std::min(count, (chunk + 1) * size);
+      for (int64_t place = chunk * size; place < end; ++place) visit(place);
+    };
+    Parallel(context, chunks, 3 * size, [&](int64_t chunk) {
+      for_places(chunk, [&](int64_t place) { ++ends[chunk * number + group_of(place)]; });
+    });
+    int64_t total = 0;
+    for (int64_t group = 0; group < number; ++group) {
+      for (int64_t chunk = 0; chunk < chunks; ++chunk) {
+        const int64_t places = ends[chunk * number + group];
+        ends[chunk * number + group] = total;
+        total += places;
+      }
+      groups.starts[group + 1] = total;
     }
-    own.resize(size);
+    Parallel(context, chunks, 5 * size, [&](int64_t chunk) {
+      for_places(chunk, [&](int64_t place) {
+        groups.places[ends[chunk * number + group_of(place)]++] = static_cast<int32_t>(place);
+      });
+    });
+    return groups;
+  }
+
+  static void UpdateGroup(const int32_t* places, int64_t count, const Index* ids,
+                          const float* gradient, const float* settings,
+                          const std::vector<Table>& tables) {
     std::vector<Occurrence> found;
-    std::vector<int32_t> next(own.size(), -1);  // by the place in `own`
-    Chain(ids, own, &found, &next);
+    std::vector<int32_t> next(count, -1);
+    Chain(ids, places, count, &found, &next);
     const int64_t width = tables[0].width;
+    const Table gradients = {const_cast<float*>(gradient), width};
     std::vector<float> sum(width);
     std::vector<float*> state(tables.size() - 1);
     for (size_t k = 0; k < found.size(); ++k) {
       if (k + kAhead < found.size()) {
         for (const Table& table : tables) table.Fetch(found[k + kAhead].row);
+        gradients.Fetch(places[found[k + kAhead].first]);
       }
-      const float* total = gradient + own[found[k].first] * width;
+      const float* total = gradients.Row(places[found[k].first]);
       if (found[k].first != found[k].last) {
         std::memcpy(sum.data(), total, width * sizeof(float));
         for (int32_t j = next[found[k].first]; j >= 0; j = next[j]) {
-          const float* more = gradient + own[j] * width;
+          const float* more = gradients.Row(places[j]);
           for (int64_t i = 0; i < width; ++i) sum[i] += more[i];
         }
         total = sum.data();
@@ -227,15 +279,15 @@ class RowUpdate : public tensorflow::OpKernel {
     }
   }
 
-  // Finds the distinct rows, in the order of the batch, and links the places of each.
-  static void Chain(const Index* ids, const std::vector<int32_t>& own,
+  // Finds the distinct rows of a group, in the order of the batch, and links the places of each.
+  static void Chain(const Index* ids, const int32_t* places, int64_t count,
                     std::vector<Occurrence>* found, std::vector<int32_t>* next) {
     size_t slots = 16;
-    while (slots < 2 * own.size()) slots *= 2;
+    while (slots < 2 * static_cast<size_t>(count)) slots *= 2;
     std::vector<int32_t> table(slots, -1);
-    found->reserve(own.size());
-    for (size_t j = 0; j < own.size(); ++j) {
-      const int64_t row = ids[own[j]];
+    found->reserve(count);
+    for (int64_t j = 0; j < count; ++j) {
+      const int64_t row = ids[places[j]];
       const int32_t place = static_cast<int32_t>(j);
       for (size_t slot = Mix(row) & (slots - 1);; slot = (slot + 1) & (slots - 1)) {
         if (table[slot] < 0) {
