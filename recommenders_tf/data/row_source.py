@@ -18,6 +18,16 @@ class RowSource(abc.ABC):
     A subclass writes `__len__` and `gather`. The order of an epoch is a keyed permutation that is
     computed where it is needed: it takes no memory, and the batch of any step costs the same.
 
+    Example:
+        >>> import tensorflow as tf
+        >>> class Squares(RowSource):
+        ...     def __len__(self):
+        ...         return 5
+        ...     def gather(self, index):
+        ...         return index**2
+        >>> [batch.tolist() for batch in Squares().batches(3, shuffle=False).as_numpy_iterator()]
+        [[0, 1, 4], [9, 16]]
+
     References:
         Beaulieu et al., The SIMON and SPECK families of lightweight block ciphers, 2013 (Cryptology
         ePrint 2013/404): the permutation.

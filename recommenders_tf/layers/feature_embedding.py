@@ -136,7 +136,7 @@ class FeatureEmbedding(tf.keras.layers.Layer):
 
         Args:
             inputs: Encoded batch.
-            name: The column, one of `columns`.
+            name: The column, one of `columns` or one that shares its table.
 
         Returns:
             `[batch, length, width]` of a list, `[batch, width]` of an id.

@@ -59,7 +59,6 @@ __all__ = [
     "CompositeOptimizer",
     "Ftrl",
     "LazyAdam",
-    "RowOptimizer",
     "RowwiseAdagrad",
     "clip_by_global_norm",
     "get",

@@ -108,7 +108,8 @@ struct Ftrl {
       sum[i] += g[i] * g[i];
       const float after = std::sqrt(sum[i]);
       linear[i] += g[i] - (after - before) / rate * w[i];
-      const float clipped = std::fmin(std::fmax(linear[i], -l1), l1);
+      const float low = linear[i] < -l1 ? -l1 : linear[i];
+      const float clipped = low > l1 ? l1 : low;
       w[i] = (clipped - linear[i]) / ((after + beta) / rate + 2 * l2);
     }
   }

@@ -87,6 +87,15 @@ def train(
     Raises:
         ValueError: `config.patience` and `validation` come without each other, or
             `config.backup_steps` with a dataset that cannot begin at a step.
+
+    Example:
+        >>> from recommenders_tf import data, models
+        >>> encoded = data.encode(data.load("synthetic"))
+        >>> model = models.MF(encoded.schema, embedding_dim=4)
+        >>> config = TrainingConfig(epochs=1, batch_size=4096)
+        >>> compile_model(model, config)
+        >>> len(train(model, encoded, config).history["loss"])
+        1
     """
     if (config.patience is None) != (validation is None):
         raise ValueError(

@@ -42,8 +42,9 @@ def run(options: ServerOptions) -> None:
         try:
             threading.Event().wait()
         finally:
+            stopped = server.stop(DRAIN_SECONDS)  # from here on new requests are refused
             _LOG.info("Stopping; running requests get %d s to finish.", DRAIN_SECONDS)
-            server.stop(DRAIN_SECONDS).wait()
+            stopped.wait()
     except KeyboardInterrupt:
         model.stop()
     if any(version.in_flight for version in model.versions()):
