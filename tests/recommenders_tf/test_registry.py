@@ -34,7 +34,9 @@ def test_constructors_are_short(name: str) -> None:
 def test_an_unknown_name_gets_a_suggestion() -> None:
     with pytest.raises(registry.UnknownModelError, match="did you mean `two_tower`"):
         registry.get("two_towers")
-    with pytest.raises(registry.UnknownModelError, match="known are " + ", ".join(registry.names())):
+    with pytest.raises(
+        registry.UnknownModelError, match="known are " + ", ".join(registry.names())
+    ):
         registry.get("xyz")
     with pytest.raises(AttributeError):
         _ = rtf.models.NoSuchModel
