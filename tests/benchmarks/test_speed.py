@@ -22,6 +22,7 @@ def trained():
     return list(step.run(choice, quick=True))
 
 
+@pytest.mark.slow
 def test_a_comparison_end_to_end(trained):
     (row,) = trained
     assert row["peer"].startswith("Keras") and row["work"] == "train deepfm"
@@ -33,6 +34,7 @@ def test_a_comparison_end_to_end(trained):
     assert row["examples_trained"] == 4 * 64
 
 
+@pytest.mark.slow
 def test_a_page_is_rendered_from_the_rows(trained, tmp_path, monkeypatch):
     path = tmp_path / "rows.jsonl"
     older = trained[0] | {"ours": 1.0, "ratio": 0.123}
