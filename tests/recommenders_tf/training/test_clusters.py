@@ -102,7 +102,7 @@ def test_parameter_servers_share_the_tables_and_outlive_a_worker(start, tmp_path
     start("worker1-again", MODEL, cluster, ("worker", 1))
     assert chief.wait() == 0, chief.log.read_text()
 
-    result = json.loads(chief.log.read_text().splitlines()[-1])
+    result = json.loads((tmp_path / "result.json").read_text("utf-8"))
     devices, shapes = zip(*result["tables"], strict=True)
     assert {device.split("/")[3] for device in devices} == {"task:0", "task:1"}
     assert all(device.startswith("/job:ps/") for device in devices)
