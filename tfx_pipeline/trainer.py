@@ -74,7 +74,8 @@ def run_fn(fn_args: FnArgs) -> None:
     tables = ServingTables(encoder, train_log)
     folder = pathlib.Path(config.work_dir) / "training" / _fingerprint(fn_args)
 
-    # As mapped files on this machine, so that there may be more examples than memory holds.
+    # As mapped files on this machine, so that there may be more examples than memory holds. Their
+    # names go at once, so that a killed run leaves none behind; what is mapped stays readable.
     with tempfile.TemporaryDirectory() as columns:
         train, held_out = (
             read_examples(files, encoder.schema, folder=os.path.join(columns, split))

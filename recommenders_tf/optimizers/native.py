@@ -36,8 +36,8 @@ def row_update_ops() -> ModuleType | None:
     if not library.exists():
         if compiler is None:
             _LOG.warning(
-                "No C++ compiler was found (g++, or what CXX names): tables are updated by "
-                "TensorFlow's own ops, which takes two to four times as long."
+                "No C++ compiler was found (g++, or what CXX names), so TensorFlow's own, slower "
+                "ops update the tables: install g++ to train faster."
             )
             return None
         _LOG.info("Compiling the update of table rows into %s, once.", library)
@@ -55,8 +55,8 @@ def _compile(compiler: str, library: pathlib.Path) -> bool:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         _LOG.warning(
-            "The update of table rows did not compile, so TensorFlow's own ops take its place, "
-            "which takes two to four times as long. `%s` said: %s",
+            "The update of table rows did not compile, so TensorFlow's own, slower ops take its "
+            "place. `%s` said: %s",
             " ".join(command),
             done.stderr.strip()[:500],
         )
