@@ -15,6 +15,7 @@ import tensorflow_recommenders as tfrs
 from recommenders_tf import features
 from recommenders_tf.data.encoded_log import EncodedLog
 from recommenders_tf.data.event_log import EventLog
+from recommenders_tf.data.row_source import RowSource
 from recommenders_tf.layers import FeatureEmbedding
 from recommenders_tf.optimizers import (
     LazyAdam,
@@ -106,12 +107,12 @@ class Recommender(tfrs.models.Model):
             keep_to_stock_ops(self.optimizer)
 
     def fit(self, x: Any = None, *args: Any, batch_size: int | None = None, **kwargs: Any) -> Any:
-        """Train as Keras does, on an `EncodedLog` or on anything that Keras takes.
+        """Train as Keras does, on an `EncodedLog`, `ColumnarData` or anything that Keras takes.
 
         Args:
             x: Training data. After an `EncodedLog` the model answers in raw ids.
             *args: Of `tf.keras.Model.fit`.
-            batch_size: Examples a step; 1024 by default with an `EncodedLog`.
+            batch_size: Examples a step; 1024 by default with the first two.
             **kwargs: Of `tf.keras.Model.fit`.
 
         Returns:
@@ -125,10 +126,10 @@ class Recommender(tfrs.models.Model):
                 "`fit` got raw events: encode them first, "
                 "`train = recommenders_tf.data.encode(log)`."
             )
-        if not isinstance(x, EncodedLog):
-            history = super().fit(x, *args, batch_size=batch_size, **kwargs)
-        else:
+        if isinstance(x, RowSource):
             history = super().fit(x.batches(batch_size or BLOCK_ROWS), *args, **kwargs)
+        else:
+            history = super().fit(x, *args, batch_size=batch_size, **kwargs)
         # What was indexed before is stale.
         self._set_serving(x.tables if isinstance(x, EncodedLog) else self._tables, None)
         return history

@@ -19,3 +19,17 @@ def test_a_step_compiled_by_xla_keeps_to_stock_ops() -> None:
         weights.append(model.get_weights())
     for plain, compiled in zip(*weights, strict=True):
         np.testing.assert_allclose(compiled, plain, rtol=1e-3, atol=1e-5)
+
+
+def test_fits_columns_as_it_fits_a_log() -> None:
+    encoded = rtf.data.encode(rtf.data.synthetic(num_users=30, num_items=20, num_events=256))
+    features, label = next(iter(encoded.batches(256, shuffle=False)))
+    columns = {name: value.numpy() for name, value in features.items()}
+    columns[encoded.schema.label.name] = label.numpy()
+    losses = []
+    for data in (encoded, rtf.data.ColumnarData(columns, encoded.schema)):
+        tf.keras.utils.set_random_seed(1)
+        model = rtf.models.WideDeep(encoded.schema, hidden_units=(4,))
+        model.compile()
+        losses.append(model.fit(data, batch_size=64, epochs=2, verbose=0).history["loss"])
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
