@@ -137,6 +137,11 @@ class FeatureSchema:
         return tuple(c for c in self.columns.values() if c.has_ids or c.is_numeric)
 
     @property
+    def uncrossed(self) -> tuple[Column, ...]:
+        """The features but the crosses: the input of a model that learns its own."""
+        return tuple(c for c in self.features if c.kind is not Kind.CROSS)
+
+    @property
     def stored(self) -> tuple[Column, ...]:
         """The columns that stand in the raw tables: all but sequences and crosses."""
         derived = (Kind.SEQUENCE, Kind.CROSS)

@@ -44,6 +44,9 @@ class TrainingOptions:
     clip_norm: Annotated[
         float | None, _option("Scale gradients whose norm, all together, is larger.")
     ] = None
+    embedding_l2: Annotated[
+        float, _option("Penalty on all embedding tables, λ/2 Σ v²; slow on large ones.", min=0)
+    ] = _DEFAULT.embedding_l2
     micro_batches: Annotated[
         int,
         _option("Compute the gradients of a batch in so many parts, to save memory.", min=1),

@@ -4,6 +4,7 @@ from recommenders_tf.layers.dice import Dice
 from recommenders_tf.layers.dot_interaction import DotInteraction
 from recommenders_tf.layers.factorization_machine import FactorizationMachine
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
+from recommenders_tf.layers.first_order import FirstOrder
 from recommenders_tf.layers.growing_vocabulary import GrowingVocabulary
 from recommenders_tf.layers.masked_mean import MaskedMean
 from recommenders_tf.layers.matrix_cross import MatrixCross
@@ -24,6 +25,7 @@ __all__ = [
     "DotInteraction",
     "FactorizationMachine",
     "FeatureEmbedding",
+    "FirstOrder",
     "GrowingVocabulary",
     "MaskedMean",
     "MatrixCross",

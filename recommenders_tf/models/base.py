@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -90,6 +90,7 @@ class Recommender(tfrs.models.Model):
         optimizer: str | tf.keras.optimizers.Optimizer | None = None,
         micro_batches: int = 1,
         clip_norm: float | None = None,
+        embedding_l2: float = 0.0,
         **kwargs: Any,
     ) -> None:
         """Compile with the given optimizer, or with the paper's.
@@ -99,9 +100,12 @@ class Recommender(tfrs.models.Model):
             micro_batches: Parts in which the gradients of a batch are computed, one after another;
                 see `optimizers.micro_batch_gradients`.
             clip_norm: Most that the norm of all gradients together may be; None lets them be.
+            embedding_l2: Factor λ of the penalty λ/2 Σ v² on all embedding tables, at every step.
+                It writes every row, so a step then costs what the tables are large.
             **kwargs: Of `tf.keras.Model.compile`.
         """
         self._micro_batches, self._clip_norm = micro_batches, clip_norm
+        self._embedding_l2 = embedding_l2
         super().compile(optimizer=optimizer or self.default_optimizer(), **kwargs)
         if self.jit_compile:
             keep_to_stock_ops(self.optimizer)
@@ -286,8 +290,8 @@ class Recommender(tfrs.models.Model):
     def _grow(self, data: Any) -> None:
         """Let the growing vocabularies learn which ids the batch had."""
         batch, _, _ = tf.keras.utils.unpack_x_y_sample_weight(data)
-        for layer in self._flatten_layers():
-            if isinstance(layer, FeatureEmbedding) and layer.vocabularies:
+        for layer in self._embeddings():
+            if layer.vocabularies:
                 if self.jit_compile:
                     raise ValueError(
                         f"XLA cannot compile how the ids of `{next(iter(layer.vocabularies))}` "
@@ -296,10 +300,17 @@ class Recommender(tfrs.models.Model):
                     )
                 layer.grow(batch, self.optimizer)
 
+    def _embeddings(self) -> Iterator[FeatureEmbedding]:
+        return (layer for layer in self._flatten_layers() if isinstance(layer, FeatureEmbedding))
+
     def _total_loss(self, data: Any, training: bool) -> tf.Tensor:
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         loss = self.compute_loss(data, training=training)
-        return (loss + tf.add_n([tf.zeros([]), *self.losses])) / replicas
+        penalties = list(self.losses)
+        if training and self._embedding_l2:
+            tables = [table for layer in self._embeddings() for table in layer.trainable_weights]
+            penalties += [self._embedding_l2 * tf.nn.l2_loss(table) for table in tables]
+        return (loss + tf.add_n([tf.zeros([]), *penalties])) / replicas
 
     def _results(self, loss: tf.Tensor) -> dict[str, tf.Tensor]:
         replicas = tf.distribute.get_strategy().num_replicas_in_sync

@@ -9,6 +9,7 @@ import tensorflow as tf
 from recommenders_tf.data.encoded_log import EncodedLog
 from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.models.base import BLOCK_ROWS, Recommender
+from recommenders_tf.optimizers import LazyAdam
 from recommenders_tf.schema import FeatureSchema, SchemaError
 from recommenders_tf.serving_graph import ServingGraph
 from recommenders_tf.tasks.ranking_task import RankingTask
@@ -19,11 +20,15 @@ class Ranker(Recommender):
 
     A subclass writes `call`, which returns logits.
 
+    Attributes:
+        learning_rate: Of the default optimizer.
+
     Raises:
         SchemaError: The schema has no label.
     """
 
     kind = "ranking"
+    learning_rate: float = 0.001
 
     def __init__(self, schema: FeatureSchema, **kwargs: Any) -> None:
         super().__init__(schema, **kwargs)
@@ -35,6 +40,10 @@ class Ranker(Recommender):
             loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum"),
             metrics=[tf.keras.metrics.AUC(name="auc", from_logits=True)],
         )
+
+    def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
+        """Return lazy Adam."""
+        return LazyAdam(self.learning_rate)
 
     def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Return the mean logistic loss of a batch of features and labels `[batch]`."""

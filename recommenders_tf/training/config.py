@@ -19,6 +19,8 @@ class TrainingConfig:
             of the model's paper.
         learning_rate: Of that optimizer; None takes its default.
         clip_norm: Most that the norm of all gradients together may be; None lets them be.
+        embedding_l2: Factor λ of the penalty λ/2 Σ v² on all embedding tables; above 0 every step
+            writes every row of them.
         micro_batches: Parts in which the gradients of a batch are computed, one after another, so
             that memory holds the activations of one part.
         precision: Keras policy: `float32`, `mixed_bfloat16` or `mixed_float16`.
@@ -47,6 +49,7 @@ class TrainingConfig:
     optimizer: str | None = None
     learning_rate: float | None = None
     clip_norm: float | None = None
+    embedding_l2: float = 0.0
     micro_batches: int = 1
     precision: str = "float32"
     jit_compile: bool = False
@@ -66,8 +69,9 @@ class TrainingConfig:
             value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(f"`{name}` must be above 0; it is {value}.")
-        if self.seed < 0:
-            raise ValueError(f"`seed` must be at least 0; it is {self.seed}.")
+        for name in ("seed", "embedding_l2"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"`{name}` must be at least 0; it is {getattr(self, name)}.")
         if self.precision not in PRECISIONS:
             raise ValueError(
                 f"`precision` is `{self.precision}`; it must be one of {', '.join(PRECISIONS)}."

@@ -51,6 +51,7 @@ def compile_model(model: Recommender, config: TrainingConfig) -> None:
         optimizer,
         micro_batches=config.micro_batches,
         clip_norm=config.clip_norm,
+        embedding_l2=config.embedding_l2,
         jit_compile=config.jit_compile or None,
         steps_per_execution=config.steps_per_execution,
     )
@@ -189,7 +190,7 @@ def _fingerprint(model: Recommender, config: TrainingConfig) -> str:
         type(model).__name__,
         own,
         model.optimizer.get_config(),
-        (config.batch_size, config.seed, config.precision, config.clip_norm),
+        (config.batch_size, config.seed, config.precision, config.clip_norm, config.embedding_l2),
         model.distribute_strategy.num_replicas_in_sync,
     )
     text = json.dumps(settings, sort_keys=True, default=str)

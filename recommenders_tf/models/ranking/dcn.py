@@ -9,9 +9,8 @@ import tensorflow as tf
 
 from recommenders_tf.layers import MLP, FeatureEmbedding, VectorCross
 from recommenders_tf.models.ranker import Ranker
-from recommenders_tf.optimizers import LazyAdam
 from recommenders_tf.registry import register
-from recommenders_tf.schema import FeatureSchema, Kind
+from recommenders_tf.schema import FeatureSchema
 
 
 @register(
@@ -62,17 +61,13 @@ class DCN(Ranker):
         self.dropout = dropout
         self.batch_norm = batch_norm
         self.learning_rate = learning_rate
-        columns = [c.name for c in schema.features if c.kind is not Kind.CROSS]
+        columns = [column.name for column in schema.uncrossed]
         self.embed = FeatureEmbedding(
             schema, columns, embedding_dim, output="concatenated", name="embed"
         )
         self.cross = VectorCross(cross_layers, name="cross")
         self.cross_logit = tf.keras.layers.Dense(1, use_bias=False, name="cross_logit")
         self.deep = MLP([*hidden_units, 1], dropout=dropout, batch_norm=batch_norm, name="deep")
-
-    def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
-        """Return lazy Adam."""
-        return LazyAdam(self.learning_rate)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the logits, float32 `[batch, 1]`."""

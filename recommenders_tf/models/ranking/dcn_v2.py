@@ -9,9 +9,8 @@ import tensorflow as tf
 
 from recommenders_tf.layers import MLP, FeatureEmbedding, MatrixCross, MixtureCross
 from recommenders_tf.models.ranker import Ranker
-from recommenders_tf.optimizers import LazyAdam
 from recommenders_tf.registry import register
-from recommenders_tf.schema import FeatureSchema, Kind
+from recommenders_tf.schema import FeatureSchema
 
 _STRUCTURES = ("stacked", "parallel")
 
@@ -78,7 +77,7 @@ class DCNV2(Ranker):
         self.structure = structure
         self.hidden_units = hidden_units
         self.learning_rate = learning_rate
-        columns = [c.name for c in schema.features if c.kind is not Kind.CROSS]
+        columns = [column.name for column in schema.uncrossed]
         self.embed = FeatureEmbedding(
             schema, columns, embedding_dim, output="concatenated", name="embed"
         )
@@ -89,10 +88,6 @@ class DCNV2(Ranker):
         self.deep = MLP([*hidden_units, 1], name="deep")
         if structure == "parallel":
             self.cross_logit = tf.keras.layers.Dense(1, use_bias=False, name="cross_logit")
-
-    def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
-        """Return lazy Adam."""
-        return LazyAdam(self.learning_rate)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the logits, float32 `[batch, 1]`."""

@@ -7,11 +7,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from recommenders_tf.layers import MLP, FactorizationMachine, FeatureEmbedding
+from recommenders_tf.layers import MLP, FactorizationMachine, FeatureEmbedding, FirstOrder
 from recommenders_tf.models.ranker import Ranker
-from recommenders_tf.optimizers import LazyAdam
 from recommenders_tf.registry import register
-from recommenders_tf.schema import FeatureSchema, Kind
+from recommenders_tf.schema import FeatureSchema
 
 
 @register(
@@ -65,24 +64,17 @@ class DeepFM(Ranker):
         self.dropout = dropout
         self.batch_norm = batch_norm
         self.learning_rate = learning_rate
-        columns = [c.name for c in schema.features if c.kind is not Kind.CROSS]
-        self.first_order = FeatureEmbedding(
-            schema, columns, 1, False, "zeros", "vector", "concatenated", name="first_order"
-        )
+        columns = [column.name for column in schema.uncrossed]
+        self.first_order = FirstOrder(schema, columns, name="first_order")
         self.embed = FeatureEmbedding(
             schema, columns, embedding_dim, numeric="vector", output="stacked", name="embed"
         )
         self.second_order = FactorizationMachine(name="second_order")
         self.deep = MLP([*hidden_units, 1], dropout=dropout, batch_norm=batch_norm, name="deep")
 
-    def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
-        """Return lazy Adam."""
-        return LazyAdam(self.learning_rate)
-
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the logits, float32 `[batch, 1]`."""
         vectors = self.embed(inputs)
         flat = tf.reshape(vectors, [-1, vectors.shape[1] * vectors.shape[2]])
-        first = tf.reduce_sum(tf.cast(self.first_order(inputs), tf.float32), 1, keepdims=True)
         second, deep = self.second_order(vectors), self.deep(flat, training=training)
-        return first + tf.cast(second, tf.float32) + tf.cast(deep, tf.float32)
+        return self.first_order(inputs) + tf.cast(second, tf.float32) + tf.cast(deep, tf.float32)

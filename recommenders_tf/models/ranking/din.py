@@ -10,7 +10,6 @@ import tensorflow as tf
 from recommenders_tf.features import get_column
 from recommenders_tf.layers import MLP, FeatureEmbedding, MiniBatchPenalty, TargetAttention
 from recommenders_tf.models.ranker import Ranker
-from recommenders_tf.optimizers import LazyAdam
 from recommenders_tf.registry import register
 from recommenders_tf.schema import Column, FeatureSchema, Kind, SchemaError
 
@@ -76,7 +75,7 @@ class DIN(Ranker):
                 f"Schema `{schema.name}` has no column of kind `sequence`: DIN attends to a user's "
                 "past; add a sequence whose `source` is the item id."
             )
-        columns = [c.name for c in schema.features if c.kind not in (Kind.CROSS, Kind.SEQUENCE)]
+        columns = [c.name for c in schema.uncrossed if c.kind is not Kind.SEQUENCE]
         self.embed = FeatureEmbedding(schema, columns, embedding_dim, name="embed")
         self.attend = {
             column.name: TargetAttention(attention_units, activation, name=column.name)
@@ -87,10 +86,6 @@ class DIN(Ranker):
             self._check_width(column)
         tables = self._columns_by_table() if regularization else {}
         self.penalties = {table: self._penalty(schema[table]) for table in tables}
-
-    def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
-        """Return lazy Adam."""
-        return LazyAdam(self.learning_rate)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the logits, float32 `[batch, 1]`."""

@@ -11,7 +11,7 @@ from recommenders_tf.layers import MLP, DotInteraction, FeatureEmbedding
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.optimizers import Adagrad
 from recommenders_tf.registry import register
-from recommenders_tf.schema import FeatureSchema, Kind
+from recommenders_tf.schema import FeatureSchema
 
 
 @register(
@@ -62,7 +62,7 @@ class DLRM(Ranker):
         self.bottom_units = bottom_units
         self.top_units = top_units
         self.learning_rate = learning_rate
-        ids = [c.name for c in schema.features if c.has_ids and c.kind is not Kind.CROSS]
+        ids = [c.name for c in schema.uncrossed if c.has_ids]
         numbers = [c.name for c in schema.features if c.is_numeric]
         self.embed = FeatureEmbedding(schema, ids, embedding_dim, output="stacked", name="embed")
         self.bottom = None

@@ -12,7 +12,7 @@ from recommenders_tf.layers.mlp import MLP
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.optimizers import Adagrad, CompositeOptimizer, Ftrl
 from recommenders_tf.registry import register
-from recommenders_tf.schema import FeatureSchema, Kind
+from recommenders_tf.schema import FeatureSchema
 
 
 @register(
@@ -64,7 +64,7 @@ class WideDeep(Ranker):
         self.wide_l1 = wide_l1
         self.deep_learning_rate = deep_learning_rate
         wide = [c.name for c in schema.features if c.has_ids]
-        deep = [c.name for c in schema.features if c.kind is not Kind.CROSS]
+        deep = [column.name for column in schema.uncrossed]
         self.wide = FeatureEmbedding(
             schema, wide, 1, False, "zeros", output="concatenated", name="wide"
         )

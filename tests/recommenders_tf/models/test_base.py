@@ -33,3 +33,18 @@ def test_fits_columns_as_it_fits_a_log() -> None:
         model.compile()
         losses.append(model.fit(data, batch_size=64, epochs=2, verbose=0).history["loss"])
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+
+
+def test_the_penalty_on_embeddings_shrinks_every_row() -> None:
+    encoded = rtf.data.encode(rtf.data.synthetic(num_users=30, num_items=20, num_events=256))
+    model = rtf.models.DeepFM(encoded.schema, embedding_dim=4, hidden_units=(4,))
+    model.compile(rtf.optimizers.SGD(0.1), embedding_l2=0.5)
+    batch = next(iter(encoded.batches(4, shuffle=False)))
+    model.train_on_batch(*batch)
+    before, hidden = model.embed.table("user_id").numpy(), model.deep.get_weights()[0]
+    loss = model.train_on_batch(*batch, return_dict=True)["loss"]
+    untouched = np.setdiff1d(np.arange(2, len(before)), batch[0]["user_id"].numpy())
+    after = model.embed.table("user_id").numpy()[untouched]
+    np.testing.assert_allclose(after, before[untouched] * (1 - 0.1 * 0.5), rtol=1e-5)
+    assert not np.allclose(model.deep.get_weights()[0], hidden * (1 - 0.1 * 0.5))
+    assert loss > model.test_on_batch(*batch, return_dict=True)["loss"]

@@ -18,6 +18,7 @@ from recommenders_tf.training import TrainingConfig
         ({"optimizer": "sgd", "learning_rate": -1.0}, "`learning_rate` must be above 0"),
         ({"learning_rate": 0.1}, "`learning_rate` is 0.1 without an `optimizer`"),
         ({"seed": -1}, "`seed` must be at least 0; it is -1"),
+        ({"embedding_l2": -0.1}, "`embedding_l2` must be at least 0; it is -0.1"),
         ({"precision": "float16"}, "`precision` is `float16`; it must be one of float32, mixed_b"),
         ({"devices": "gpu"}, "`devices` is `gpu`; it must be `auto`, `cpu` or numbers"),
         ({"devices": "0,"}, "`devices` is `0,`; it must be"),

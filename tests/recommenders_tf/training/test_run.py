@@ -126,7 +126,14 @@ def test_a_run_with_no_epoch_left_keeps_what_it_learned(encoded, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"seed": 1}, {"batch_size": 64}, {"clip_norm": 1.0}, {"embedding_dim": 4}]
+    "change",
+    [
+        {"seed": 1},
+        {"batch_size": 64},
+        {"clip_norm": 1.0},
+        {"embedding_l2": 0.1},
+        {"embedding_dim": 4},
+    ],
 )
 def test_another_run_in_the_folder_starts_over(change, encoded, tmp_path):
     hyper_parameters = {"embedding_dim": 8}

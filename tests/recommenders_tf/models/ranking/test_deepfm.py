@@ -11,7 +11,7 @@ from recommenders_tf.schema import Column, SchemaError
 def test_equation(schema, batch, randomized, column_vectors) -> None:
     """Guo et al. 2017, eq. 1 to 4: weights of all features, products of all pairs, a network."""
     model = randomized(DeepFM(schema, embedding_dim=3, hidden_units=(5,)))
-    weights = column_vectors(model.first_order, model.first_order.vectors.numpy())
+    weights = column_vectors(model.first_order.embed, model.first_order.embed.vectors.numpy())
     vectors = column_vectors(model.embed, model.embed.vectors.numpy())
     first = sum(weights.values())[:, 0]
     pairs = itertools.combinations(vectors.values(), 2)
