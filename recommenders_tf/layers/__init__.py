@@ -1,11 +1,17 @@
 """Building blocks, one file each: the equation of a paper as a Keras layer."""
 
+from recommenders_tf.layers.bilinear_fusion import BilinearFusion
+from recommenders_tf.layers.bilinear_interaction import BilinearInteraction
+from recommenders_tf.layers.compressed_interaction import CompressedInteraction
 from recommenders_tf.layers.dice import Dice
 from recommenders_tf.layers.dot_interaction import DotInteraction
 from recommenders_tf.layers.factorization_machine import FactorizationMachine
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
+from recommenders_tf.layers.feature_gate import FeatureGate
+from recommenders_tf.layers.field_attention import FieldAttention
 from recommenders_tf.layers.first_order import FirstOrder
 from recommenders_tf.layers.growing_vocabulary import GrowingVocabulary
+from recommenders_tf.layers.mask_block import MaskBlock
 from recommenders_tf.layers.masked_mean import MaskedMean
 from recommenders_tf.layers.matrix_cross import MatrixCross
 from recommenders_tf.layers.mini_batch_penalty import MiniBatchPenalty
@@ -14,6 +20,7 @@ from recommenders_tf.layers.mlp import MLP
 from recommenders_tf.layers.quotient_remainder_embedding import QuotientRemainderEmbedding
 from recommenders_tf.layers.reserved_zeros import ReservedZeros
 from recommenders_tf.layers.reset_rows import reset_rows
+from recommenders_tf.layers.squeeze_excitation import SqueezeExcitation
 from recommenders_tf.layers.stacked_embedding import StackedEmbedding
 from recommenders_tf.layers.target_attention import TargetAttention
 from recommenders_tf.layers.uniform_negatives import UniformNegatives
@@ -21,18 +28,25 @@ from recommenders_tf.layers.vector_cross import VectorCross
 
 __all__ = [
     "MLP",
+    "BilinearFusion",
+    "BilinearInteraction",
+    "CompressedInteraction",
     "Dice",
     "DotInteraction",
     "FactorizationMachine",
     "FeatureEmbedding",
+    "FeatureGate",
+    "FieldAttention",
     "FirstOrder",
     "GrowingVocabulary",
+    "MaskBlock",
     "MaskedMean",
     "MatrixCross",
     "MiniBatchPenalty",
     "MixtureCross",
     "QuotientRemainderEmbedding",
     "ReservedZeros",
+    "SqueezeExcitation",
     "StackedEmbedding",
     "TargetAttention",
     "UniformNegatives",
