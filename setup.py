@@ -48,7 +48,7 @@ setup(
     packages=find_packages(
         include=["recommenders_tf*", "tfx_pipeline*", "serving*"],
     ),
-    package_data={"recommenders_tf": ["py.typed", "data/schemas/*.yaml", "optimizers/*.cc"]},
+    package_data={"recommenders_tf": ["py.typed", "data/schemas/*.yaml", "*/*.cc"]},
     python_requires=">=3.10,<3.13",
     install_requires=[
         "numpy>=1.26",

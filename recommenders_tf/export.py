@@ -10,9 +10,12 @@ Signatures (`[b]` is the batch; inputs with a default may be left out):
     score       user_id [b], item_id [b], history, context  →  score float32 [b]
     serving_default     examples string [b], serialized tf.Examples of raw features → score [b]
     transform_features  examples string [b]  →  the encoded features
-    labels      examples string [b]  →  the label by name, as the model was trained on it
+    labels      examples string [b]  →  the labels by name, as the model was trained on them
     evaluate    examples string [b] of held-out events  →  score [b]; HR@10 and NDCG@10 [b], what
                 each adds to the retriever's metrics over the full catalogue
+
+A ranker of several tasks adds to the answers of `score` and `serving_default` the probability of
+each by the name of its label; `score` is that of the first.
 """
 
 from __future__ import annotations
@@ -23,6 +26,9 @@ import shutil
 import uuid
 
 import tensorflow as tf
+from tf_keras.src.saving.legacy.saved_model.utils import (  # type: ignore[import-untyped]
+    keras_option_scope,
+)
 
 from recommenders_tf.serving_graph import ServingGraph
 
@@ -49,7 +55,9 @@ def export_graph(graph: ServingGraph, path: str | pathlib.Path) -> pathlib.Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     # No number as its name, so that no server takes it for a version.
     partial = path.parent / f".{path.name}-{uuid.uuid4().hex[:8]}"
-    tf.saved_model.save(graph, str(partial), signatures=graph.signatures())
+    signatures = graph.signatures()
+    with keras_option_scope(save_traces=False):  # the signatures are all that is asked
+        tf.saved_model.save(graph, str(partial), signatures=signatures)
     assets = partial / "assets.extra"
     assets.mkdir()
     (assets / "schema.json").write_text(json.dumps(graph.tables.schema.to_dict()), "utf-8")

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import tensorflow as tf
+
+from recommenders_tf import native
+
+_KERNEL = "layers/dice.cc"
 
 
 @tf.keras.saving.register_keras_serializable("recommenders_tf")
@@ -12,7 +17,11 @@ class Dice(tf.keras.layers.Layer):
     """Activates by f(s) = p(s) s + (1 − p(s)) α s with p(s) = σ((s − E[s]) / √(Var[s] + ε)).
 
     A PReLU whose step is smooth and lies at the mean of its input. In training, mean and variance
-    are those of the batch, afterwards running means of them; α is learned for each channel.
+    are those of the batch, afterwards running means of them; α is learned for each channel. A
+    batch without rows leaves the running means as they are.
+
+    On the CPU a compiled kernel (`dice.cc`) trains it if a C++ compiler is at hand and there is no
+    mask, elsewhere TensorFlow's own ops; both give the same.
 
     Args:
         epsilon: Keeps the root from zero.
@@ -21,9 +30,11 @@ class Dice(tf.keras.layers.Layer):
 
     Call arguments:
         inputs: `[batch, dim]`.
-        mask: Bool `[batch]`: rows that count in the statistics; None counts all. Where no row
-            counts, the running statistics serve and stay.
         training: Whether the statistics are those of the batch.
+        mask: Bool `[batch]`: rows that count in the statistics; None counts all.
+
+    Attributes:
+        native: Whether the compiled kernel may be used; XLA cannot compile it.
 
     Output shape:
         `[batch, dim]`.
@@ -36,6 +47,8 @@ class Dice(tf.keras.layers.Layer):
         Zhou et al.: Deep Interest Network for Click-Through Rate Prediction, KDD 2018,
         arXiv:1706.06978, equation 9.
     """
+
+    native = True
 
     def __init__(self, epsilon: float = 1e-8, momentum: float = 0.99, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -62,34 +75,66 @@ class Dice(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def call(
-        self, inputs: tf.Tensor, mask: tf.Tensor | None = None, training: bool = False
+        self, inputs: tf.Tensor, training: bool = False, mask: tf.Tensor | None = None
     ) -> tf.Tensor:
         """Return the activations."""
         values = tf.cast(inputs, tf.float32)  # half precision cannot hold the sums of a batch
-        mean, variance = self._batch_moments(values, mask) if training else self._running()
-        if training:
-            for running, new in ((self.mean, mean), (self.variance, variance)):
-                running.assign_sub((1 - self.momentum) * (running - new))
-        share = tf.sigmoid((values - mean) * tf.math.rsqrt(variance + self.epsilon))
         alpha = tf.cast(self.alpha, tf.float32)
-        return tf.cast(values * (alpha + share * (1 - alpha)), self.compute_dtype)
+        if not training:
+            outputs = self._activate(values, alpha, self.mean, self.variance)
+            return tf.cast(outputs, self.compute_dtype)
+        outputs, *moments = self._with_moments(values, alpha, mask)
+        count = tf.shape(values)[0] if mask is None else tf.math.count_nonzero(mask)
+        for running, new in zip((self.mean, self.variance), moments, strict=True):
+            change = tf.where(count > 0, new - running, 0.0)
+            running.assign_add((1 - self.momentum) * change)
+        return tf.cast(outputs, self.compute_dtype)
 
-    def _running(self) -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.convert_to_tensor(self.mean), tf.convert_to_tensor(self.variance)
+    def _with_moments(
+        self, values: tf.Tensor, alpha: tf.Tensor, mask: tf.Tensor | None
+    ) -> tuple[tf.Tensor, ...]:
+        """Return the activations by the statistics of the batch, and these."""
+        is_here = "GPU" not in self.alpha.device
+        ops = native.ops(_KERNEL) if self.native and is_here and mask is None else None
+        if ops is not None:
+            return _compiled(ops, values, alpha, self.epsilon)
+        mean, variance = _moments(values, mask)
+        return self._activate(values, alpha, mean, variance), mean, variance
 
-    def _batch_moments(
-        self, values: tf.Tensor, mask: tf.Tensor | None
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return mean and variance of the rows that count."""
-        if mask is None:
-            return tf.nn.moments(values, axes=[0])
-        counts = tf.cast(mask, tf.float32)[:, tf.newaxis]
-        total = tf.reduce_sum(counts)
-        mean = tf.reduce_sum(counts * values, axis=0) / tf.maximum(total, 1)
-        variance = tf.reduce_sum(counts * tf.square(values - mean), axis=0) / tf.maximum(total, 1)
-        pairs = zip((mean, variance), self._running(), strict=True)
-        return tuple(tf.where(total > 0, batch, running) for batch, running in pairs)
+    def _activate(
+        self, values: tf.Tensor, alpha: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor
+    ) -> tf.Tensor:
+        share = tf.sigmoid((values - mean) * tf.math.rsqrt(variance + self.epsilon))
+        return values * (alpha + share * (1 - alpha))
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return super().get_config() | {"epsilon": self.epsilon, "momentum": self.momentum}
+
+
+def _moments(values: tf.Tensor, mask: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return mean and variance of the rows that count; 0 of none."""
+    counts = tf.ones([tf.shape(values)[0]]) if mask is None else tf.cast(mask, tf.float32)
+    total = tf.maximum(tf.reduce_sum(counts), 1)
+    mean = tf.linalg.matvec(values, counts, transpose_a=True) / total
+    variance = tf.linalg.matvec(tf.square(values - mean), counts, transpose_a=True) / total
+    return mean, variance
+
+
+def _compiled(
+    ops: ModuleType, values: tf.Tensor, alpha: tf.Tensor, epsilon: float
+) -> tuple[tf.Tensor, ...]:
+    """Return activations, mean and variance; the gradient is that of the activations alone."""
+
+    @tf.custom_gradient
+    def dice(values: tf.Tensor, alpha: tf.Tensor) -> Any:
+        outputs, mean, variance = ops.recommenders_tf_dice(values, alpha, epsilon=epsilon)
+
+        def gradient(of_outputs: tf.Tensor, *_: tf.Tensor) -> Any:
+            return ops.recommenders_tf_dice_gradient(
+                values, alpha, mean, variance, of_outputs, epsilon=epsilon
+            )
+
+        return (outputs, mean, variance), gradient
+
+    return dice(values, alpha)

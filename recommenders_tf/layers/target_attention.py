@@ -15,9 +15,11 @@ class TargetAttention(tf.keras.layers.Layer):
     """Sums the vectors of a list, each times its relevance to a query: Σⱼ a(q, kⱼ) kⱼ.
 
     The activation unit a is a network over [q, k, q − k, q ⊙ k]. Its weights are not normalized by
-    a softmax: their sum tells how strong the interest is. The first layer is applied to the four
-    parts without laying them side by side, q once for the whole list, k and q − k as one product:
+    a softmax: their sum tells how strong the interest is. The first layer needs no difference:
     W [q, k, q − k, q ⊙ k] = (W₁ + W₃) q + (W₂ − W₃) k + W₄ (q ⊙ k).
+
+    In training, padding is left out before anything is computed. XLA, which must know all shapes
+    beforehand, and the answering of requests compute it too and leave it out of the sum.
 
     Args:
         units: Width of each hidden layer of the activation unit.
@@ -30,6 +32,9 @@ class TargetAttention(tf.keras.layers.Layer):
         mask: Bool `[batch, length]`, False at padding, which enters neither the sum nor the
             statistics of Dice.
         training: Whether Dice takes the statistics of the batch.
+
+    Attributes:
+        native: Whether shapes may depend on the values; XLA cannot compile that.
 
     Output shape:
         `[batch, dim]`.
@@ -46,6 +51,8 @@ class TargetAttention(tf.keras.layers.Layer):
         Zhou et al.: Deep Interest Network for Click-Through Rate Prediction, KDD 2018,
         arXiv:1706.06978, equation 3 and figure 2; the difference is in the authors' program.
     """
+
+    native = True
 
     def __init__(
         self, units: Sequence[int] = (80, 40), activation: str = "dice", **kwargs: Any
@@ -69,17 +76,22 @@ class TargetAttention(tf.keras.layers.Layer):
         self, query: tf.Tensor, keys: tf.Tensor, mask: tf.Tensor, training: bool = False
     ) -> tf.Tensor:
         """Return the weighted sums."""
-        length, width = keys.shape[1:]
+        batch, length = tf.shape(keys)[0], keys.shape[1]
+        real = None
+        if training and self.native:
+            examples, keys = tf.where(mask)[:, 0], tf.boolean_mask(keys, mask)
+        else:
+            examples = tf.repeat(tf.range(batch), length)
+            keys, real = tf.reshape(keys, [-1, keys.shape[2]]), tf.reshape(mask, [-1])
+        queries = tf.gather(query, examples)
         of_query, of_key, of_difference, of_product = tf.split(self.kernel, 4)
-        once = tf.matmul(query, of_query + of_difference) + self.bias
-        each = tf.matmul(tf.reshape(keys, [-1, width]), of_key - of_difference)
-        product = tf.reshape(keys * query[:, tf.newaxis], [-1, width])
-        each = tf.reshape(each + tf.matmul(product, of_product), [-1, length, self.units[0]])
-        hidden = tf.reshape(each + once[:, tf.newaxis], [-1, self.units[0]])
-        real = tf.reshape(mask, [-1])
+        kernel = tf.concat([of_query + of_difference, of_key - of_difference, of_product], axis=0)
+        hidden = tf.matmul(tf.concat([queries, keys, queries * keys], axis=1), kernel) + self.bias
         hidden = call_block(self.first_activation, hidden, training, real)
-        weights = tf.reshape(self.rest(hidden, mask=real, training=training), [-1, length])
-        return tf.einsum("bl,bld->bd", weights * tf.cast(mask, weights.dtype), keys)
+        weights = self.rest(hidden, mask=real, training=training)
+        if real is not None:
+            weights *= tf.cast(real, weights.dtype)[:, tf.newaxis]
+        return tf.math.unsorted_segment_sum(weights * keys, examples, batch)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""

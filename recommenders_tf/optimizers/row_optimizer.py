@@ -7,7 +7,9 @@ from typing import Any
 
 import tensorflow as tf
 
-from recommenders_tf.optimizers.native import row_update_ops
+from recommenders_tf import native
+
+_KERNEL = "optimizers/row_update.cc"
 
 
 class RowOptimizer(tf.keras.optimizers.Optimizer):
@@ -89,7 +91,7 @@ class RowOptimizer(tf.keras.optimizers.Optimizer):
             for target, value in zip([variable, *state], [weight, *new], strict=True):
                 target.assign(value)
             return
-        ops = row_update_ops() if self.native and _is_here(variable) else None
+        ops = native.ops(_KERNEL) if self.native and _is_here(variable) else None
         if ops is not None:
             update = getattr(ops, f"recommenders_tf_{self.op}_rows")
             values = tf.cast(gradient.values, tf.float32)

@@ -44,11 +44,13 @@ def test_equation(activation) -> None:
     np.testing.assert_allclose(layer(*INPUTS), expected, rtol=1e-4, atol=1e-5)
 
 
-def test_padding_enters_neither_output_nor_statistics() -> None:
+@pytest.mark.parametrize("natives", [(True, True), (False, False), (True, False)])
+def test_padding_enters_neither_output_nor_statistics(natives) -> None:
     layers = [TargetAttention([6, 2]) for _ in range(2)]
     other = tf.where(INPUTS[2][:, :, tf.newaxis], KEYS, 1e3)
-    for layer in layers:
+    for layer, native in zip(layers, natives, strict=True):
         layer(*INPUTS)
+        layer.native = native
     layers[1].set_weights(layers[0].get_weights())
     outputs = [
         layer(QUERY, keys, INPUTS[2], training=True)

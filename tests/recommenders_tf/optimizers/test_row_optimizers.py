@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 
 from recommenders_tf import optimizers
+from recommenders_tf.native import ops
 from recommenders_tf.optimizers import SGD, Adagrad, Ftrl, LazyAdam, RowwiseAdagrad
-from recommenders_tf.optimizers.native import row_update_ops
 from tests.harness import precision
 
 ROWS, DIM = 50, 5
@@ -76,7 +76,7 @@ def trained(optimizer, steps=5, whole=False, dtype=np.int64) -> np.ndarray:
 
 @pytest.fixture(params=["compiled", "stock"])
 def native(request) -> bool:
-    if request.param == "compiled" and row_update_ops() is None:
+    if request.param == "compiled" and ops("optimizers/row_update.cc") is None:
         pytest.fail("the kernel was not compiled")
     return request.param == "compiled"
 
