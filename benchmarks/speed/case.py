@@ -12,6 +12,7 @@ LEARNING_RATE = 0.002
 CROSS_LAYERS = 3
 BOTTOM_UNITS = (64, DIM)
 ATTENTION_UNITS = (80, 40)
+SHORTEST_HISTORY = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Case:
         vocabulary: Ids of every field but the category, padding and unknown included.
         fields: Names of the fields of one id.
         numerics: Number of float columns.
-        history: Length of the two lists of past items and their categories; 0 for none.
+        history: Places of the two lists of past items and their categories; 0 for none.
         hidden_units: Hidden layers of the network.
         batch_size: Examples a step.
     """
@@ -40,6 +41,11 @@ class Case:
     def histories(self) -> dict[str, str]:
         """The field that each list collects, by the list's name."""
         return {f"past_{name}": name for name in self.fields[1:3]} if self.history else {}
+
+    @property
+    def mean_history(self) -> float:
+        """Places of a list that are filled, on the average; lengths are drawn evenly."""
+        return (SHORTEST_HISTORY + self.history) / 2
 
     @property
     def numeric_names(self) -> list[str]:
@@ -70,7 +76,7 @@ class Case:
             dots = Dense(rows * vectors, DIM, vectors)  # of every example with itself
             top = (vectors * (vectors - 1) // 2 + DIM, *self.hidden_units, 1)
             return [*mlp(rows, (self.numerics, *BOTTOM_UNITS)), dots, *mlp(rows, top)]
-        attention = mlp(rows * self.history, (4 * DIM, *ATTENTION_UNITS, 1))
+        attention = mlp(round(rows * self.mean_history), (4 * DIM, *ATTENTION_UNITS, 1))
         joined = DIM * (len(self.fields) + len(self.histories))
         return [*attention * len(self.histories), *mlp(rows, (joined, *self.hidden_units, 1))]
 
@@ -80,9 +86,9 @@ class Case:
         return sum(layer.flops for layer in self.layers)
 
     @property
-    def ids(self) -> int:
-        """Embedding rows that an example reads, and updates, padding included."""
-        return len(self.fields) + self.history * len(self.histories)
+    def ids(self) -> float:
+        """Embedding rows that an example reads, and updates, on the average."""
+        return len(self.fields) + self.mean_history * len(self.histories)
 
 
 def cases(vocabulary: int, batch_size: int = BATCH) -> dict[str, Case]:

@@ -65,5 +65,7 @@ def _rows_of(case: Case) -> np.ndarray:
         first[name] = start
         start += case.vocabulary_of(name)
     owners = {name: name for name in case.fields} | case.histories
-    rows = [features[name].reshape(-1).astype(np.int64) + first[o] for name, o in owners.items()]
+    # Padding, 0, is no row; ids start behind it.
+    ids = {name: features[name][features[name] > 0].astype(np.int64) for name in owners}
+    rows = [ids[name] + first[owner] for name, owner in owners.items()]
     return np.concatenate(rows)

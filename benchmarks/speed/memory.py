@@ -42,8 +42,15 @@ def gather_rate(table: np.ndarray, ids: np.ndarray, threads: int) -> float:
     return len(ids) / best_seconds(lambda: _library().gather(*pointers, *sizes))
 
 
-def update_rate(table: np.ndarray, ids: np.ndarray, threads: int, copies: int = 1) -> float:
-    """Return how many rows a second can be read, changed and written.
+def update_rate(table: np.ndarray, ids: np.ndarray, threads: int) -> float:
+    """Return how many rows a second can be read, changed and written; see `update_loop`."""
+    return len(ids) / best_seconds(update_loop(table, ids, threads))
+
+
+def update_loop(
+    table: np.ndarray, ids: np.ndarray, threads: int, copies: int = 1
+) -> Callable[[], None]:
+    """Return what reads, changes and writes rows once.
 
     Args:
         table: float32 `[rows, width]`; its values change.
@@ -54,9 +61,12 @@ def update_rate(table: np.ndarray, ids: np.ndarray, threads: int, copies: int = 
     width = table.shape[1] // copies
     gradients = np.ones([len(ids), width], np.float32)
     sizes = [ctypes.c_long(size) for size in (len(ids), width, copies)]
-    pointers = _pointer(table), _pointer(ids), _pointer(gradients)
-    call = _library().update
-    return len(ids) / best_seconds(lambda: call(*pointers, *sizes, ctypes.c_int(threads)))
+
+    def update() -> None:
+        arrays = _pointer(table), _pointer(ids), _pointer(gradients)
+        _library().update(*arrays, *sizes, ctypes.c_int(threads))
+
+    return update
 
 
 def stream_rates(threads: int) -> dict[str, float]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.speed.memory import update_rate
+from benchmarks.speed.memory import update_loop
 from benchmarks.speed.processes import Worker
 from benchmarks.speed.results import row
 
@@ -78,12 +78,14 @@ def run(quick: bool = False) -> Iterator[dict[str, Any]]:
                     threads=threads,
                 )
                 for spread in (False, True):
-                    ratio = worker.ask("growth", small=small, large=large, spread=spread)
+                    growth = worker.ask("growth", small=small, large=large, spread=spread)
                     ids = "drawn from all rows" if spread else f"of {DISTINCT:,} rows a step"
                     yield row(
                         f"{rule.name}, step time at {large:,} x 32 over {small:,} x 32, ids {ids}",
                         "times",
-                        ours=ratio,
+                        ours=growth["ours"],
+                        peer="bare C loop over the same rows",
+                        peer_value=growth["memory"],
                         threads=threads,
                     )
 
@@ -109,28 +111,32 @@ class Updates:
         )
 
     def against_memory(self, rows: int, width: int) -> dict[str, float]:
-        """Return the seconds of our step, and the rows a second that the memory allows.
-
-        The limit updates rows in which weight and state lie side by side.
-        """
+        """Return the seconds of our step, and the rows a second that the memory allows."""
         ids = _batches(rows, spread=True)
-        step = _step(self._ours(), rows, width, ids)
-        table = np.ones([rows, width * self._rule.copies], np.float32)
-        threads = tf.config.threading.get_intra_op_parallelism_threads()
-        ours, limits = [], []
-        for _ in range(_ROUNDS):
-            ours.append(_seconds(step))
-            limits.append(update_rate(table, np.concatenate(ids), threads, self._rule.copies))
-        return {"ours": statistics.median(ours), "limit": statistics.median(limits)}
+        seconds = _medians(
+            {
+                "ours": _step(self._ours(), rows, width, ids),
+                "memory": self._bare_loop(rows, width, ids),
+            }
+        )
+        return {"ours": seconds["ours"], "limit": IDS / seconds["memory"]}
 
-    def growth(self, small: int, large: int, spread: bool) -> float:
-        """Return the step time on a large table over that on a small one."""
-        steps = {
-            str(rows): _step(self._ours(), rows, 32, _batches(rows, spread))
-            for rows in (small, large)
-        }
+    def growth(self, small: int, large: int, spread: bool) -> dict[str, float]:
+        """Return the time on a large table over that on a small one, ours and the bare loop's."""
+        steps = {}
+        for rows in (small, large):
+            ids = _batches(rows, spread)
+            steps[f"ours {rows}"] = _step(self._ours(), rows, 32, ids)
+            steps[f"memory {rows}"] = self._bare_loop(rows, 32, ids)
         seconds = _medians(steps)
-        return seconds[str(large)] / seconds[str(small)]
+        return {n: seconds[f"{n} {large}"] / seconds[f"{n} {small}"] for n in ("ours", "memory")}
+
+    def _bare_loop(self, rows: int, width: int, ids: list[np.ndarray]) -> Callable[[], None]:
+        """Return a C loop over rows in which weight and state lie side by side."""
+        table = np.ones([rows, width * self._rule.copies], np.float32)
+        every = np.concatenate(ids)
+        threads = tf.config.threading.get_intra_op_parallelism_threads()
+        return update_loop(table, every, threads, self._rule.copies)
 
     def _ours(self) -> Any:
         import recommenders_tf as rtf

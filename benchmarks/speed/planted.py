@@ -7,10 +7,9 @@ import itertools
 
 import numpy as np
 
-from benchmarks.speed.case import Case
+from benchmarks.speed.case import SHORTEST_HISTORY, Case
 
 FIRST_ID = 2  # as in recommenders_tf: 0 is padding, 1 an unknown value
-SHORTEST_HISTORY = 5
 _BLOCK = 65_536
 
 Examples = tuple[dict[str, np.ndarray], np.ndarray]
