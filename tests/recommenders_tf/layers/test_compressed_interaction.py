@@ -36,5 +36,5 @@ def test_equation(units) -> None:
 
 
 def test_no_layers_are_refused() -> None:
-    with pytest.raises(ValueError, match="`units` must name .* it is empty"):
+    with pytest.raises(ValueError, match="vectors of at least one layer; it is empty"):
         CompressedInteraction([])

@@ -9,7 +9,18 @@ import tensorflow as tf
 from recommenders_tf import registry
 from recommenders_tf.schema import FIRST_ID
 
-NAMES = ("deepfm", "dcn", "dcn_v2", "dlrm", "din")
+NAMES = (
+    "autoint",
+    "dcn",
+    "dcn_v2",
+    "deepfm",
+    "din",
+    "dlrm",
+    "fibinet",
+    "final_mlp",
+    "masknet",
+    "xdeepfm",
+)
 
 
 @pytest.fixture(scope="module", params=NAMES)

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from recommenders_tf.models import FinalMLP
+from recommenders_tf.schema import Column
+
+
+def network(block, inputs):
+    w1, b1, w2, b2 = block.get_weights()
+    return np.maximum(inputs @ w1 + b1, 0) @ w2 + b2
+
+
+def test_equation(schema, batch, randomized, column_vectors) -> None:
+    """Mao et al. 2023: gates of the user and the item, two networks, a fusion in two heads."""
+    model = randomized(FinalMLP(schema, 3, (5, 4), (6, 2), (7,), heads=2))
+    vectors = column_vectors(model.embed)
+    flat = np.concatenate(list(vectors.values()), axis=1)
+    sides = [
+        ("user_id", "age", "history", "categories"),
+        ("item_id", "similar", "category", "tags", "price"),
+    ]
+    outputs = []
+    for names, gate, deep in zip(sides, model.gates, model.networks, strict=True):
+        context = np.concatenate([vectors[name] for name in names], axis=1)
+        scale = 2 / (1 + np.exp(-network(gate, context)))
+        outputs.append(np.maximum(network(deep, scale * flat), 0))
+    kernel, bias = model.fuse.linear.get_weights()
+    expected = np.concatenate(outputs, axis=1) @ kernel + bias
+    first, second = outputs
+    for head, matrix in enumerate(model.fuse.kernel.numpy()):
+        left, right = first[:, 2 * head : 2 * head + 2], second[:, head : head + 1]
+        expected += ((left @ matrix) * right).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(model(batch), expected, rtol=1e-4)
+
+
+def test_columns_may_differ_in_width(schema, batch) -> None:
+    column = Column.from_dict("tags", schema["tags"].to_dict() | {"embedding_dim": 4})
+    model = FinalMLP(schema.replace([column]))
+    assert model(batch).shape == (6, 1)
+    assert model.embed.table("tags").shape[1] == 4
+
+
+def test_heads_divide_both_networks(schema, batch) -> None:
+    with pytest.raises(ValueError, match="10 `heads` don't divide a vector 32 wide"):
+        FinalMLP(schema, second_units=(32,))(batch)
