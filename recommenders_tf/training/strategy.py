@@ -6,6 +6,7 @@ import warnings
 
 import tensorflow as tf
 
+from recommenders_tf import optimizers
 from recommenders_tf.training.cluster import Cluster
 from recommenders_tf.training.config import TrainingConfig
 
@@ -25,13 +26,15 @@ def prepare(config: TrainingConfig) -> tf.distribute.Strategy:
         otherwise the present one.
 
     Raises:
-        ValueError: `config.devices` names GPUs that are not there or cannot be chosen any more, or
+        ValueError: There is no `config.optimizer`, `config.devices` names GPUs that are not there or cannot be chosen any more, or
             TF_CONFIG cannot be understood.
 
     Example:
         >>> prepare(TrainingConfig()).num_replicas_in_sync
         1
     """
+    if config.optimizer is not None:
+        optimizers.get(config.optimizer)  # before the data is encoded
     _choose_devices(config)
     cluster = Cluster.from_environment()
     # Before anything is computed: workers in step must agree on how they communicate.

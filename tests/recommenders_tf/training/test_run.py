@@ -87,6 +87,23 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(at, encoded, tmp_path, 
     assert not (tmp_path / "parts" / "backup").exists()
 
 
+def test_several_steps_an_execution_are_the_same_steps(encoded, tmp_path):
+    name, hyper_parameters = DROPPING
+    one, several = (
+        TrainingConfig(epochs=3, batch_size=64, backup_steps=3, steps_per_execution=n)
+        for n in (1, 3)  # 3 does not divide the steps of an epoch
+    )
+    expected = built(name, encoded, one, **hyper_parameters)
+    train(expected, encoded, one, tmp_path / "one")
+    killed = built(name, encoded, several, **hyper_parameters)
+    with pytest.raises(KilledError):
+        train(killed, encoded, several, tmp_path / "several", callbacks=[KillAt(1, 6)])
+    resumed = built(name, encoded, several, **hyper_parameters)
+    assert train(resumed, encoded, several, tmp_path / "several").epoch == [1, 2]
+    assert_same_weights(resumed, expected)
+    assert history_of(tmp_path / "several") == history_of(tmp_path / "one")
+
+
 def test_sampled_negatives_go_on_too(encoded, tmp_path):
     config = TrainingConfig(epochs=2, batch_size=64, backup_steps=5)
     expected = built("mf", encoded, config)

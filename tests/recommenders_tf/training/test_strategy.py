@@ -78,3 +78,8 @@ def test_replicas_share_every_batch_in_turn():
         labels = next(whole)[1].numpy()
         own = np.concatenate(parts[step : step + 2])
         np.testing.assert_array_equal(own, labels[len(labels) // 2 :])
+
+
+def test_an_unknown_optimizer_is_refused_before_the_data_is_encoded():
+    with pytest.raises(ValueError, match="no optimizer 'adam_lazy'; there are .*lazy_adam"):
+        prepare(TrainingConfig(optimizer="adam_lazy"))
