@@ -69,7 +69,7 @@ golden: env ## Write the snapshot of the public names anew
 # The theme warns of mkdocs 2 at each build; setup.py keeps that version out.
 .PHONY: docs
 docs: env ## Build the documentation into site/
-	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
 
 .PHONY: demo
 demo: env ## MovieLens events in, recommendations out of a gRPC server
@@ -86,7 +86,7 @@ bench: env .venv-peers/.installed ## Measure speed beside DeepCTR and plain Kera
 
 .PHONY: results
 results: env ## Measure the models; write docs/results.md, and docs/speed.md from what `make bench` measured
-	python -m benchmarks.quality run benchmarks/quality/configs/movielens_100k.yaml
+	python -m benchmarks.quality run benchmarks/quality/configs/*.yaml
 	python -m benchmarks.quality render
 	python -m benchmarks.speed render
 

@@ -17,6 +17,14 @@ def append(path: pathlib.Path, row: dict[str, Any]) -> None:
         file.write(json.dumps(row) + "\n")
 
 
+def write(path: pathlib.Path, rows: list[dict[str, Any]]) -> None:
+    """Put rows in the place of those of a file of JSON lines; a killed program leaves it whole."""
+    path.parent.mkdir(exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    part.replace(path)
+
+
 def read(path: pathlib.Path) -> list[dict[str, Any]]:
     """Return the rows of a file of JSON lines, oldest first."""
     if not path.exists():

@@ -12,18 +12,22 @@ app = typer.Typer(help="Measure the models under stated protocols.", no_args_is_
 
 @app.command("run")
 def run_command(
-    config: Annotated[pathlib.Path, typer.Argument(help="A file of benchmarks/quality/configs.")],
-    model: Annotated[Optional[str], typer.Option(help="Run this model only.")] = None,  # noqa: UP045
+    configs: Annotated[
+        list[pathlib.Path], typer.Argument(help="Files of benchmarks/quality/configs.")
+    ],
+    only: Annotated[Optional[str], typer.Option(help="Run this model only.")] = None,  # noqa: UP045
+    seed: Annotated[Optional[int], typer.Option(help="Run this seed only.")] = None,  # noqa: UP045
     validation: Annotated[bool, typer.Option(help="Measure on validation; keep no row.")] = False,
+    again: Annotated[bool, typer.Option(help="Run what has a row as well.")] = False,
 ) -> None:
-    """Train the models of CONFIG with each of its seeds and append a row a metric."""
-    from benchmarks.quality.run import RESULTS, run
-    from benchmarks.records import append
+    """Train the models of CONFIGS with each of their seeds and keep a row a metric.
 
-    for row in run(config, model, validation):
-        print(f"{row['model']:12} {row['metric']:8} {row['mean']:.4f} ± {row['std']:.4f}")
-        if not validation:
-            append(RESULTS, row)
+    A model and seed that has a row is left out, so that the command goes on where it was stopped.
+    """
+    from benchmarks.quality.run import run
+
+    for config in configs:
+        run(config, only, seed, validation, again)
 
 
 @app.command("render")

@@ -3,68 +3,130 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
-from benchmarks.quality.run import RESULTS
+from benchmarks.quality.metrics import paired_p
 from benchmarks.records import ROOT, read
 
+RESULTS = ROOT / "benchmarks" / "results" / "quality.jsonl"
 PAGE, README = ROOT / "docs" / "results.md", ROOT / "README.md"
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
+LESS_IS_BETTER = {"LogLoss"}
 _HEAD = """# Results
 
-Every figure here was printed by the command in its row and is rendered from
-`benchmarks/results/quality.jsonl` by `make results`. `±` is the standard deviation over the seeds.
-Each row is the newest run of its model, data, protocol and metric.
+Every figure here was printed by the command above its table and is rendered from
+`benchmarks/results/quality.jsonl` by `make results`; the recipes stand in
+`benchmarks/quality/configs`. A figure is the mean over the seeds ± the standard deviation between
+them, with the published figure and how far ours is from it in brackets. `p` is that of a paired
+t-test over the seeds, on the first metric, against the first model of the table: above 0.05 the
+order of the two is not told. Models without a published figure have none for this protocol.
 """
+
+Row = dict[str, Any]
 
 
 def render() -> pathlib.Path:
     """Write the page, and the short table of the README, and return the path of the page."""
-    newest: dict[tuple[str, ...], dict[str, Any]] = {}
-    for row in read(RESULTS):
-        key = (row["dataset"], row["protocol"], row["model"], row["metric"])
-        newest.pop(key, None)
-        newest[key] = row
+    rows = newest(read(RESULTS))
+    tables = dict.fromkeys((row["dataset"], row["protocol"]) for row in rows)
     parts = [_HEAD]
-    for dataset, protocol in dict.fromkeys(key[:2] for key in newest):
-        rows = [row for key, row in newest.items() if key[:2] == (dataset, protocol)]
-        parts.append(_table(dataset, protocol, rows))
+    for dataset, protocol in tables:
+        own = [row for row in rows if (row["dataset"], row["protocol"]) == (dataset, protocol)]
+        for kind in dict.fromkeys(metrics_of(own).values()):
+            parts.append(_section(dataset, protocol, kind, own))
     PAGE.write_text("\n".join(parts), encoding="utf-8")
     before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
     after = rest.partition(END)[2]
-    short = _short_table(list(newest.values()))
-    README.write_text(f"{before}{BEGIN}\n{short}\n{END}{after}", encoding="utf-8")
+    README.write_text(f"{before}{BEGIN}\n{_short(rows)}\n{END}{after}", encoding="utf-8")
     return PAGE
 
 
-def _short_table(rows: list[dict[str, Any]]) -> str:
-    lines = ["| data | model | metric | value | protocol |", "|---|---|---|---|---|"]
+def newest(rows: Iterable[Row]) -> list[Row]:
+    """Return of each model, data set, protocol and metric the last row."""
+    kept: dict[tuple[str, ...], Row] = {}
     for row in rows:
-        names = f"{row['dataset']} | `{row['model']}` | {row['metric']}"
-        protocol = f"{row['protocol']}; {len(row['seeds'])} seeds"
-        lines.append(f"| {names} | {_value(row)} | {protocol} |")
+        key = (row["dataset"], row["protocol"], row["model"], row["metric"])
+        kept.pop(key, None)
+        kept[key] = row
+    return [*kept.values()]
+
+
+def metrics_of(rows: list[Row]) -> dict[str, tuple[str, ...]]:
+    """Return the metrics that each model of a table has; models of one set are comparable."""
+    models = dict.fromkeys(row["model"] for row in rows)
+    return {m: tuple(row["metric"] for row in rows if row["model"] == m) for m in models}
+
+
+def ranked(rows: list[Row], metric: str) -> list[str]:
+    """Return the models that have a metric, the best first."""
+    values = {row["model"]: row["mean"] for row in rows if row["metric"] == metric}
+    return sorted(values, key=values.__getitem__, reverse=metric not in LESS_IS_BETTER)
+
+
+def figure(row: Row) -> str:
+    """Return ours with its spread, the published figure and the gap."""
+    ours = f"{row['mean']:.4f}" + (f" ± {row['std']:.4f}" if row["std"] is not None else "")
+    if row["published"] is None:
+        return ours
+    return f"{ours} ({row['published']:.4f}, {row['mean'] - row['published']:+.4f})"
+
+
+def _section(dataset: str, protocol: str, metrics: tuple[str, ...], rows: list[Row]) -> str:
+    rows = [row for row in rows if metrics_of(rows)[row["model"]] == metrics]
+    cells = {(row["model"], row["metric"]): row for row in rows}
+    order = ranked(rows, metrics[0])
+    best = cells[order[0], metrics[0]]
+    lines = [
+        f"## {dataset}: {', '.join(metrics)}\n",
+        f"Protocol: {protocol}. {best['machine']}.\n",
+        *(f"    {command}" for command in dict.fromkeys(_command(row) for row in rows)),
+        "",
+        f"| model | {' | '.join(metrics)} | p | seeds | commit |",
+        f"|---|{'---|' * len(metrics)}---|---|---|",
+    ]
+    for model in order:
+        row = cells[model, metrics[0]]
+        p_value = None if row is best else paired_p(_by_seed(row), _by_seed(best))
+        lines.append(
+            f"| `{model}` | {' | '.join(figure(cells[model, metric]) for metric in metrics)} | "
+            f"{'' if p_value is None else f'{p_value:.3f}'} | {len(row['seeds'])} | "
+            f"{row['commit']} |"
+        )
+    sources: dict[str, list[str]] = {}
+    for model in order:
+        if source := next((r["source"] for r in rows if r["model"] == model and r["source"]), None):
+            sources.setdefault(source, []).append(f"`{model}`")
+    cited = [f"{', '.join(models)}: {source}." for source, models in sources.items()]
+    return "\n".join([*lines, "", *(["Published: " + " ".join(cited), ""] if cited else [])])
+
+
+def _command(row: Row) -> str:
+    """Return the command of a row without the choice of one model or seed."""
+    words = row["command"].split()
+    for option in ("--only", "--seed"):
+        if option in words:
+            del words[words.index(option) : words.index(option) + 2]
+    return " ".join(word for word in words if word != "--again")
+
+
+def _by_seed(row: Row) -> dict[int, float]:
+    return dict(zip(row["seeds"], row["values"], strict=True))
+
+
+def _short(rows: list[Row]) -> str:
+    """Return the best model of each table."""
+    lines = ["| data | best model | metric | ours (published, gap) |", "|---|---|---|---|"]
+    tables: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        kind = metrics_of([r for r in rows if _table(r) == _table(row)])[row["model"]]
+        tables.setdefault((*_table(row), kind), []).append(row)
+    for (dataset, _, metrics), own in tables.items():
+        model = ranked(own, metrics[0])[0]
+        row = next(r for r in own if (r["model"], r["metric"]) == (model, metrics[0]))
+        lines.append(f"| {dataset} | `{model}` | {metrics[0]} | {figure(row)} |")
     return "\n".join(lines)
 
 
-def _table(dataset: str, protocol: str, rows: list[dict[str, Any]]) -> str:
-    metrics = list(dict.fromkeys(row["metric"] for row in rows))
-    lines = [
-        f"## {dataset}: {', '.join(metrics)}\n",
-        f"Protocol: {protocol}. Seeds {rows[0]['seeds']}; {rows[0]['machine']}.\n",
-        f"| model | {' | '.join(metrics)} | published | command | commit |",
-        f"|---|{'---|' * len(metrics)}---|---|---|",
-    ]
-    for model in dict.fromkeys(row["model"] for row in rows):
-        own = {row["metric"]: row for row in rows if row["model"] == model}
-        values = [_value(own.get(metric)) for metric in metrics]
-        any_row = next(iter(own.values()))
-        published = any_row["published"] or "none for this protocol"
-        lines.append(
-            f"| `{model}` | {' | '.join(values)} | {published} | `{any_row['command']}` | "
-            f"{any_row['commit']} |"
-        )
-    return "\n".join([*lines, ""])
-
-
-def _value(row: dict[str, Any] | None) -> str:
-    return "" if row is None else f"{row['mean']:.4f} ± {row['std']:.4f}"
+def _table(row: Row) -> tuple[str, str]:
+    return row["dataset"], row["protocol"]

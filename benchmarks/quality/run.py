@@ -1,83 +1,125 @@
-"""Trains the models of a config and appends a row for each metric to the results."""
+"""Trains the models of a config, seed by seed, and keeps a row for each metric."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pathlib
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import yaml
 from rich.console import Console
 
-import recommenders_tf as rtf
-from benchmarks.records import commit
+from benchmarks.quality import datasets
+from benchmarks.quality.config import Config, Entry
+from benchmarks.quality.held_out import Splits
+from benchmarks.quality.render import RESULTS
+from benchmarks.records import commit, read, write
 
-RESULTS = pathlib.Path(__file__).parents[1] / "results" / "quality.jsonl"
-_PROTOCOLS = {
-    "retrieval": "{split}, all items but the seen ones ranked, no sampled negatives",
-    "ranking": "{split}, held-out events of both labels (rating >= 4)",
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """How one model is trained: registry name, epochs, batch size, hyper-parameters."""
-
-    model: str
-    epochs: int
-    batch_size: int
-    hyper_parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+_KEY = ("model", "dataset", "protocol", "recipe")
 
 
-def run(config: pathlib.Path, only: str | None, validation: bool) -> Iterator[dict[str, Any]]:
-    """Train every model of a config with every seed and yield its rows.
+def run(
+    path: pathlib.Path,
+    only: str | None = None,
+    seed: int | None = None,
+    validation: bool = False,
+    again: bool = False,
+    results: pathlib.Path = RESULTS,
+) -> None:
+    """Train what a config asks for and has no row yet.
 
     Args:
-        config: YAML file, as those in `configs/`.
-        only: Registry name of the one model to run; None runs all.
-        validation: Measure on the validation event and not on the test event, for choosing.
+        path: A file of `configs/`.
+        only: Name of the one model to run; None runs all.
+        seed: The one seed to run; None runs those of the config.
+        validation: Measure on validation, print and keep nothing: for choosing.
+        again: Run what has a row as well.
+        results: File of the rows.
+
+    Raises:
+        ValueError: The config has no model `only`.
     """
+    config = Config.load(path)
+    entries = [entry for entry in config.entries if only in (None, entry.name)]
+    if not entries:
+        known = ", ".join(entry.name for entry in config.entries)
+        raise ValueError(f"{path.name} has no model `{only}`; it has {known}.")
+    console = Console(stderr=True)
+    splits = datasets.load(config.dataset, validation)
+    for entry in entries:
+        for number in config.seeds if seed is None else (seed,):
+            key = _key(config, entry, splits)
+            if not (validation or again) and number in _seeds(read(results), key):
+                console.print(f"{entry.name} seed {number}: has a row")
+                continue
+            start = time.monotonic()
+            values = _measure(entry, splits, number)
+            shown = ", ".join(f"{metric} {value:.4f}" for metric, value in values.items())
+            seconds = time.monotonic() - start
+            console.print(f"[bold]{entry.name}[/] seed {number}: {shown} ({seconds:.0f} s)")
+            if not validation:
+                rows = read(results)
+                write(results, [*_merged(rows, key, entry, number, values)])
+
+
+def _measure(entry: Entry, splits: Splits, seed: int) -> dict[str, float]:
     import tensorflow as tf
 
-    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
-    log = rtf.data.load(settings["dataset"])
-    train, *held_out = log.split(settings["split"], validation=validation)
-    encoded, test = rtf.data.encode(train), held_out[0]
-    console = Console(stderr=True)
-    for name, recipe in settings["models"].items():
-        if only not in (None, name):
-            continue
-        recipe = Recipe(name, **recipe)
-        measured: list[dict[str, float]] = []
-        for seed in settings["seeds"]:
-            tf.keras.utils.set_random_seed(seed)
-            model = rtf.registry.get(name)(encoded.schema, **recipe.hyper_parameters)
-            model.compile()
-            console.print(f"[bold]{name}[/] seed {seed}, {recipe.epochs} epochs")
-            model.fit(encoded, epochs=recipe.epochs, batch_size=recipe.batch_size, verbose=2)
-            measured.append(
-                {k: v for k, v in model.evaluate(test).items() if k in ("HR@10", "NDCG@10", "auc")}
-            )
-            console.print(measured[-1])
-        for metric in measured[0]:
-            values = [values[metric] for values in measured]
-            yield {
-                "model": name,
-                "dataset": settings["dataset"],
-                "protocol": _PROTOCOLS[model.kind].format(split=settings["split"]),
-                "metric": metric.upper(),
-                "mean": round(float(np.mean(values)), 4),
-                "std": round(float(np.std(values)), 4),
-                "seeds": settings["seeds"],
-                "published": None,
-                "source": None,
-                "command": " ".join(["python -m benchmarks.quality run", *sys.argv[2:]]),
-                "commit": commit(),
-                "machine": f"{os.cpu_count()} CPU, {platform.machine()}",
-                "recipe": dataclasses.asdict(recipe),
-            }
+    from benchmarks.quality.fit import fit
+
+    values = splits.measured.measure(fit(entry.recipe, splits, seed))
+    tf.keras.backend.clear_session()
+    return values
+
+
+def _key(config: Config, entry: Entry, splits: Splits) -> dict[str, Any]:
+    recipe = entry.recipe.to_dict()
+    parts = (entry.name, config.dataset, splits.protocol, recipe)
+    return dict(zip(_KEY, parts, strict=True))
+
+
+def _seeds(rows: list[dict[str, Any]], key: dict[str, Any]) -> set[int]:
+    return {seed for row in rows if _is_of(row, key) for seed in row["seeds"]}
+
+
+def _is_of(row: dict[str, Any], key: dict[str, Any]) -> bool:
+    return all(row[name] == value for name, value in key.items())
+
+
+def _merged(
+    rows: list[dict[str, Any]],
+    key: dict[str, Any],
+    entry: Entry,
+    seed: int,
+    values: dict[str, float],
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows with those of a model's recipe last, the values of a new seed among them."""
+    earlier = {row["metric"]: row for row in rows if _is_of(row, key)}
+    yield from (row for row in rows if not _is_of(row, key))
+    for metric, value in values.items():
+        by_seed = (
+            dict(zip(*(earlier[metric][k] for k in ("seeds", "values")), strict=True))
+            if (metric in earlier)
+            else {}
+        )
+        by_seed = dict(sorted((by_seed | {seed: round(value, 5)}).items()))
+        measured = [*by_seed.values()]
+        published = entry.published.get(metric)
+        yield {
+            **{name: key[name] for name in _KEY[:3]},
+            "metric": metric,
+            "mean": round(float(np.mean(measured)), 5),
+            "std": round(float(np.std(measured, ddof=1)), 5) if len(measured) > 1 else None,
+            "seeds": [*by_seed],
+            "values": measured,
+            "published": published,
+            "source": entry.source if published is not None else None,
+            "command": " ".join(["python -m benchmarks.quality run", *sys.argv[2:]]),
+            "commit": commit(),
+            "machine": f"{os.cpu_count()} CPU, {platform.machine()}",
+            "recipe": key["recipe"],
+        }

@@ -1,0 +1,111 @@
+"""A table of results as a YAML file says it: data, seeds, training, models, published figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import yaml
+
+from recommenders_tf.training import TrainingConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How one model is built and trained: what makes two runs the same run.
+
+    Args:
+        model: Registry name.
+        training: How it is trained; `patience` counts epochs on the watched part.
+        hyper_parameters: Arguments of the constructor.
+        reduce_rate: What an epoch without a better value multiplies the learning rate by.
+        batch_norm: Attributes of all batch normalizations, `momentum` and `epsilon`; empty leaves
+            them as the model has them.
+        table_stddev: Embedding tables start from a normal distribution of this width; None leaves
+            them as the model has them.
+    """
+
+    model: str
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    hyper_parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+    reduce_rate: float = 1.0
+    batch_norm: dict[str, float] = dataclasses.field(default_factory=dict)
+    table_stddev: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the recipe as rows keep it: of the training, what is not the default."""
+        default = dataclasses.asdict(TrainingConfig())
+        chosen = dataclasses.asdict(self.training)
+        training = {key: value for key, value in chosen.items() if value != default[key]}
+        return {**dataclasses.asdict(self), "training": training}
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One model of a table.
+
+    Args:
+        name: As the table calls it; the registry name unless a config has a model twice.
+        recipe: How it is trained.
+        published: Published values by metric.
+        source: Where they are published.
+    """
+
+    name: str
+    recipe: Recipe
+    published: dict[str, float]
+    source: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One table of results.
+
+    Args:
+        dataset: Name of the data, see `datasets`.
+        seeds: Seeds of the runs.
+        entries: The models.
+    """
+
+    dataset: str
+    seeds: tuple[int, ...]
+    entries: tuple[Entry, ...]
+
+    @classmethod
+    def load(cls, path: pathlib.Path) -> Config:
+        """Read a config; what it says of all models holds where a model says nothing else.
+
+        Raises:
+            ValueError: A key is unknown.
+        """
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        _check(path.name, values, {"dataset", "seeds", "source", "models", *_SHARED})
+        entries = tuple(
+            _entry(f"{path.name}, {name}", name, values, own or {})
+            for name, own in values["models"].items()
+        )
+        return cls(values["dataset"], tuple(values["seeds"]), entries)
+
+
+_SHARED = ("training", "hyper_parameters", "reduce_rate", "batch_norm", "table_stddev")
+
+
+def _entry(where: str, name: str, values: dict[str, Any], own: dict[str, Any]) -> Entry:
+    _check(where, own, {"model", "published", "source", *_SHARED})
+    shared = {key: values[key] for key in _SHARED if key in values}
+    merged = shared | {key: own[key] for key in _SHARED if key in own}
+    for key in ("training", "hyper_parameters"):
+        merged[key] = {**shared.get(key, {}), **own.get(key, {})}
+    merged["training"] = TrainingConfig(**merged["training"])
+    recipe = Recipe(own.get("model", name), **merged)
+    published = own.get("published", {})
+    source = own.get("source", values.get("source")) if published else None
+    return Entry(name, recipe, published, source)
+
+
+def _check(where: str, values: dict[str, Any], known: set[str]) -> None:
+    if unknown := sorted(set(values) - known):
+        raise ValueError(
+            f"{where} has the key `{unknown[0]}`; known are {', '.join(sorted(known))}."
+        )

@@ -1,0 +1,42 @@
+"""The data of the quality benchmark, each cut as its protocol says.
+
+Sets that come with their own split and have neither times nor histories are a protocol and not an
+event log: they live here, and not among the data sets that the library knows by name.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from benchmarks.quality.held_out import Splits
+
+_MODULES = {
+    "adult": "adult",
+    "amazon-grocery": "time_split",
+    "amusic": "leave_one_out",
+    "criteo-8k": "criteo",
+    "frappe": "frappe",
+    "ipinyou": "ipinyou",
+    "lastfm": "leave_one_out",
+    "ml-1m": "leave_one_out",
+    "movielens-100k": "full_ranking",
+    "movielens-1m": "time_split",
+    "movielens-1m-two-labels": "time_split",
+}
+
+
+def load(name: str, validation: bool = False) -> Splits:
+    """Return a data set as its protocol cuts it.
+
+    Args:
+        name: Of the data set, as configs have it.
+        validation: Measure on a validation part in place of the test part, for choosing.
+
+    Raises:
+        ValueError: There is no such data set.
+        FileNotFoundError: Its files are not on this machine.
+    """
+    if name not in _MODULES:
+        raise ValueError(f"`dataset` is `{name}`; it must be one of {', '.join(_MODULES)}.")
+    module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+    return module.load(name, validation)

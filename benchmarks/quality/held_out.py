@@ -1,0 +1,107 @@
+"""What a model is measured on: rows with labels, candidates to rank, or a whole catalogue."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Protocol
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.quality import metrics
+from recommenders_tf.data import EventLog, RowSource
+
+_BLOCK_ROWS = 16384
+
+
+class HeldOut(Protocol):
+    """A part of the data that measures a model, the metric to watch first."""
+
+    def measure(self, model: Any) -> dict[str, float]:
+        """Return values by name of the metric."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Splits:
+    """A data set as a protocol cuts it.
+
+    Args:
+        train: What models learn from.
+        watched: What the best epoch is chosen on; None where the number of epochs is given.
+        measured: What is reported.
+        protocol: The cut in a sentence, for the table of results.
+    """
+
+    train: RowSource
+    watched: HeldOut | None
+    measured: HeldOut
+    protocol: str
+
+
+class LabelledRows:
+    """Rows with a label: AUC, GAUC where users are known, and LogLoss.
+
+    Args:
+        rows: Encoded rows with a label.
+        users: User of each row, for the AUC within users; None where there are none.
+    """
+
+    def __init__(self, rows: RowSource, users: np.ndarray | None = None) -> None:
+        self.rows, self.users = rows, users
+
+    def measure(self, model: Any) -> dict[str, float]:
+        """Return AUC, GAUC and LogLoss."""
+        logits, labels = _predict(model, self.rows)
+        values = {"AUC": metrics.auc(labels, logits)}
+        if self.users is not None:
+            from recommenders_tf.evaluation import gauc
+
+            values["GAUC"] = gauc(labels, logits, self.users)
+        return values | {"LogLoss": metrics.log_loss(labels, logits)}
+
+
+class Candidates:
+    """One right item among given wrong ones for each user: HR@10 and NDCG@10.
+
+    Ties count against the model. A wrong candidate that is the right item itself, which published
+    files contain, is left out, as in the program of the NCF paper.
+
+    Args:
+        rows: Encoded pairs, the candidates of one user after those of another, the right one first.
+        items: Item of each pair, `[users, candidates]`.
+    """
+
+    def __init__(self, rows: RowSource, items: np.ndarray) -> None:
+        self.rows, self.counts = rows, items != items[:, :1]
+
+    def measure(self, model: Any) -> dict[str, float]:
+        """Return HR@10 and NDCG@10."""
+        logits, _ = _predict(model, self.rows)
+        ranks = metrics.ranks_of_first(logits.reshape(self.counts.shape), self.counts)
+        return metrics.at_cut(ranks)
+
+
+class Catalogue:
+    """Held-out events of a log; a retrieval model ranks all items that the user has not seen.
+
+    Args:
+        log: Held-out events with their past.
+    """
+
+    def __init__(self, log: EventLog) -> None:
+        self.log = log
+
+    def measure(self, model: Any) -> dict[str, float]:
+        """Return HR@10 and NDCG@10, of a ranking model AUC."""
+        values = model.evaluate(self.log, **({} if model.kind == "retrieval" else {"verbose": 0}))
+        names = {"HR@10": "HR@10", "NDCG@10": "NDCG@10", "auc": "AUC"}
+        return {names[key]: float(value) for key, value in values.items() if key in names}
+
+
+def _predict(model: Any, rows: RowSource) -> tuple[np.ndarray, np.ndarray]:
+    """Return logits and labels, float `[rows]`."""
+    infer = tf.function(lambda batch: model(batch, training=False)[:, 0], reduce_retracing=True)
+    parts = [(infer(x), y) for x, y in rows.batches(_BLOCK_ROWS, shuffle=False)]
+    logits, labels = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return logits, labels

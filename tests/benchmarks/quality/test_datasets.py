@@ -1,0 +1,107 @@
+"""The data of the quality benchmark, from small files of the same form."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+
+from benchmarks.quality import datasets
+from benchmarks.quality.held_out import Candidates
+from recommenders_tf.schema import FIRST_ID, UNKNOWN_ID
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("RECOMMENDERS_TF_DATA", str(tmp_path))
+    return tmp_path
+
+
+def write(path, lines):
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(gzip.compress("\n".join([*lines, ""]).encode()))
+
+
+def rows_of(source):
+    features, labels = next(iter(source.batches(1000, shuffle=False)))
+    return {name: value.numpy() for name, value in features.items()}, labels.numpy()
+
+
+def test_frappe_is_encoded_by_its_training_part(folder):
+    others = " ".join(f"{number}:1" for number in range(8))
+    lines = {
+        "train.rebuilt": [f"1 10:1 20:1 {others}", f"-1 10:1 21:1 {others}"],
+        "validation": [f"-1 10:1 20:1 {others}"],
+        "test": [f"1 10:1 20:1 {others}", f"-1 99:1 21:1 {others}"],
+    }
+    for part, text in lines.items():
+        write(folder / "frappe" / f"frappe.{part}.libfm.gz", text)
+    splits = datasets.load("frappe")
+    features, labels = rows_of(splits.measured.rows)
+    assert labels.tolist() == [1.0, 0.0]
+    assert features["user"].tolist() == [FIRST_ID, UNKNOWN_ID]
+    assert features["item"].tolist() == [FIRST_ID, FIRST_ID + 1]
+    assert len(splits.train) == 2
+    assert len(datasets.load("frappe", validation=True).measured.rows) == 1
+
+
+@pytest.fixture
+def lastfm(folder):
+    home = folder / "deepcf-lastfm"
+    pairs = [(user, item) for user in range(3) for item in range(4 * user, 4 * user + 4)]
+    write(home / "lastfm.train.rating.gz", [f"{u}\t{i}\t5" for u, i in pairs])
+    write(
+        home / "lastfm.test.negative.gz",
+        ["\t".join([f"({u},{u + 20})", *map(str, range(u + 20, u + 119))]) for u in range(3)],
+    )
+    return pairs
+
+
+def test_leave_one_out_ranks_the_right_item_first_of_its_row(lastfm):
+    splits = datasets.load("lastfm")
+    features, labels = rows_of(splits.measured.rows)
+    assert labels.reshape(3, 100)[:, 0].tolist() == [1, 1, 1]
+    assert labels.sum() == 3
+    assert (features["item"].reshape(3, 100)[:, 0] - FIRST_ID).tolist() == [20, 21, 22]
+    assert (features["user"].reshape(3, 100) - FIRST_ID == np.arange(3)[:, np.newaxis]).all()
+    assert splits.watched is None
+    assert len(splits.train) == len(lastfm)
+
+
+def test_a_copy_of_the_right_item_is_no_wrong_candidate(lastfm):
+    splits = datasets.load("lastfm")
+
+    class Constant:
+        """Gives every pair one score, so that all wrong candidates but the copy tie."""
+
+        def __call__(self, batch, training):
+            return batch["user"][:, None] * 0
+
+    splits.measured.counts[:, 12:] = False  # of 99 wrong ones the copy and ten others are left
+    assert isinstance(splits.measured, Candidates)
+    assert splits.measured.counts.sum(axis=1).tolist() == [10, 10, 10]
+    assert splits.measured.measure(Constant())["HR@10"] == 0.0
+    splits.measured.counts[:, 11:] = False
+    assert splits.measured.measure(Constant())["HR@10"] == 1.0
+
+
+def test_validation_holds_out_an_event_of_each_user_among_unseen_items(lastfm):
+    splits = datasets.load("lastfm", validation=True)
+    train, _ = rows_of(splits.train)
+    measured, _ = rows_of(splits.measured.rows)
+    kept = set(zip(train["user"] - FIRST_ID, train["item"] - FIRST_ID, strict=True))
+    asked = zip(measured["user"] - FIRST_ID, measured["item"] - FIRST_ID, strict=True)
+    candidates = list(asked)
+    held, negatives = candidates[::100], set(candidates) - set(candidates[::100])
+    assert kept | set(held) == set(lastfm)
+    assert len(kept) == len(lastfm) - 3
+    assert not negatives & set(lastfm)
+    assert splits.watched is splits.measured
+
+
+def test_an_unknown_name_and_a_missing_file_are_named(folder):
+    with pytest.raises(ValueError, match="`dataset` is `netflix`; it must be one of adult, "):
+        datasets.load("netflix")
+    with pytest.raises(FileNotFoundError, match=r"adult.data.gz` is missing: name the folder"):
+        datasets.load("adult")

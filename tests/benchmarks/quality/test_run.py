@@ -1,0 +1,153 @@
+"""Configs, training with a watched part, and rows that a run adds to."""
+
+from __future__ import annotations
+
+import inspect
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from benchmarks.quality import datasets, fit, held_out, run
+from benchmarks.quality.config import Config
+from benchmarks.quality.render import figure, ranked
+from benchmarks.records import read
+from recommenders_tf import data, registry
+
+CONFIGS = sorted(pathlib.Path("benchmarks/quality/configs").resolve().glob("*.yaml"))
+TEXT = """
+dataset: toy
+seeds: [1, 2]
+training: {epochs: 1, batch_size: 4096}
+source: a table
+models:
+  one: {model: mf, hyper_parameters: {embedding_dim: 4}, published: {HR@10: 0.5}}
+  mf: {training: {epochs: 2}, hyper_parameters: {embedding_dim: 2}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "toy.yaml"
+    path.write_text(TEXT)
+    return path
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    train, test = data.synthetic(num_users=30, num_items=40, num_events=600, seed=1).split()
+    splits = held_out.Splits(data.encode(train), None, held_out.Catalogue(test), "last event")
+    monkeypatch.setattr(datasets, "load", lambda name, validation: splits)
+    return splits
+
+
+def test_a_model_takes_what_a_config_says_of_all_and_its_own(config):
+    one, mf = Config.load(config).entries
+    assert (one.recipe.model, one.recipe.training.epochs, one.source) == ("mf", 1, "a table")
+    assert (mf.recipe.training.epochs, mf.recipe.training.batch_size) == (2, 4096)
+    assert mf.source is None
+
+
+def test_an_unknown_key_is_named(config):
+    config.write_text(TEXT.replace("source:", "sauce:"))
+    with pytest.raises(ValueError, match=r"toy.yaml has the key `sauce`; known are .*source"):
+        Config.load(config)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_committed_configs_name_what_there_is(path):
+    config = Config.load(path)
+    assert config.dataset in datasets._MODULES
+    assert len(config.seeds) >= 3
+    for entry in config.entries:
+        known = inspect.signature(registry.get(entry.recipe.model).__init__).parameters
+        assert set(entry.recipe.hyper_parameters) <= set(known), entry.name
+        assert (entry.source is None) == (not entry.published), entry.name
+
+
+def test_a_run_adds_the_seeds_that_have_no_row(config, toy, tmp_path, monkeypatch):
+    results, trained = tmp_path / "rows.jsonl", []
+    plain = fit.fit
+
+    def counted(recipe, splits, seed):
+        trained.append((recipe.hyper_parameters["embedding_dim"], seed))
+        return plain(recipe, splits, seed)
+
+    monkeypatch.setattr(fit, "fit", counted)
+    run.run(config, seed=2, only="one", results=results)
+    run.run(config, results=results)
+    assert trained == [(4, 2), (4, 1), (2, 1), (2, 2)]
+    rows = {(row["model"], row["metric"]): row for row in read(results)}
+    assert len(rows) == len(read(results)) == 4
+    row = rows["one", "HR@10"]
+    assert (row["seeds"], row["published"], row["source"]) == ([1, 2], 0.5, "a table")
+    assert row["mean"] == pytest.approx(np.mean(row["values"]), abs=1e-5)
+    assert row["std"] == pytest.approx(np.std(row["values"], ddof=1), abs=1e-5)
+    assert rows["one", "NDCG@10"]["published"] is None
+    config.write_text(TEXT.replace("embedding_dim: 4", "embedding_dim: 5"))
+    run.run(config, only="one", seed=1, results=results)
+    assert trained[-1] == (5, 1)
+
+
+def test_an_unknown_model_is_named(config, toy):
+    with pytest.raises(ValueError, match=r"toy.yaml has no model `two`; it has one, mf"):
+        run.run(config, only="two")
+
+
+def test_training_ends_with_the_weights_of_the_best_epoch():
+    values = iter([0.5, 0.7, 0.6, 0.65, 0.9])
+
+    class Watched:
+        def measure(self, model):
+            return {"AUC": next(values), "LogLoss": 0.0}
+
+    model = tf.keras.Sequential([tf.keras.layers.Dense(1, use_bias=False)])
+    model.compile(tf.keras.optimizers.SGD(1.0), "mae", run_eagerly=True)
+    watch = fit.BestEpoch(Watched(), patience=2, reduce_rate=0.5)
+    # Each epoch moves the weight from 0 by the rate: 1, 2, 2.5, 2.75.
+    history = model.fit(
+        np.ones([1, 1]),
+        np.full([1, 1], 99.0),
+        epochs=9,
+        verbose=0,
+        callbacks=[watch, _StartAtZero()],
+    )
+    assert len(history.epoch) == 4
+    assert model.get_weights()[0] == pytest.approx(2.0)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.25)
+
+
+class _StartAtZero(tf.keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        self.model.build([1, 1])
+        self.model.set_weights([np.zeros([1, 1])])
+
+
+def test_the_setting_up_of_a_recipe_reaches_tables_and_normalizations(toy):
+    schema = data.encode(data.synthetic(num_users=30, num_items=40, num_events=600)).schema
+    model = registry.get("deepfm")(schema, hidden_units=(8,), batch_norm=True)
+    model({name: tf.zeros([2, *spec.shape[1:]], spec.dtype) for name, spec in _spec(schema)})
+    recipe = fit.Recipe("deepfm", batch_norm={"momentum": 0.9}, table_stddev=7.0)
+    fit._set_up(model, recipe)
+    tables = [w for layer in model._embeddings() for w in layer.trainable_weights]
+    norms = [
+        x for x in model._flatten_layers() if isinstance(x, tf.keras.layers.BatchNormalization)
+    ]
+    assert all(float(tf.math.reduce_std(t)) > 1 for t in tables if t.shape[0] > 1)
+    assert [norm.momentum for norm in norms] == [0.9]
+
+
+def _spec(schema):
+    from recommenders_tf import features
+
+    return features.encoded_spec(schema).items()
+
+
+def test_ranking_of_models_and_the_gap():
+    rows = [
+        {"model": m, "metric": "LogLoss", "mean": v, "std": 0.01, "published": p}
+        for m, v, p in (("a", 0.5, None), ("b", 0.4, 0.45))
+    ]
+    assert ranked(rows, "LogLoss") == ["b", "a"]
+    assert figure(rows[1]) == "0.4000 ± 0.0100 (0.4500, -0.0500)"
