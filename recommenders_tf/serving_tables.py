@@ -117,7 +117,8 @@ class ServingTables(tf.Module):
         self.users = EntityTable(encoder, log.users, Role.USER)
         self.items = EntityTable(encoder, log.items, Role.ITEM)
         columns = (self.schema.user_id, self.schema.item_id, self.schema.event_time)
-        self.events = log.events[[column.name for column in columns if column]]
+        happened = log.events if log.behaviours is None else log.behaviours
+        self.events = happened[[column.name for column in columns if column]]
         self.histories = self.histories_of(self.events)
 
     def histories_of(self, events: pd.DataFrame) -> Histories:

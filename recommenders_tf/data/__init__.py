@@ -14,6 +14,7 @@ from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.data.files import load_files, load_spec, write_files
 from recommenders_tf.data.histories import LeakError, check_point_in_time, history_spans
 from recommenders_tf.data.quarantine import BadDataError
+from recommenders_tf.data.sampled_negatives import with_sampled_negatives
 from recommenders_tf.data.sources import DatasetSpec, TableSource
 from recommenders_tf.data.synthetic import synthetic
 from recommenders_tf.data.values import CleaningLimits
@@ -47,6 +48,7 @@ __all__ = [
     "read_examples",
     "spec",
     "synthetic",
+    "with_sampled_negatives",
     "write_columns",
     "write_files",
 ]

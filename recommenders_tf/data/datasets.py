@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 from collections.abc import Callable
 
-from recommenders_tf.data import movielens
+from recommenders_tf.data import amazon, movielens
 from recommenders_tf.data.download import (
     DATA_VARIABLE,
     Archive,
@@ -24,6 +24,7 @@ from recommenders_tf.schema import FeatureSchema
 
 _SCHEMAS = pathlib.Path(__file__).with_name("schemas")
 _OFFICIAL = "https://files.grouplens.org/datasets/movielens/"
+_RECHORUS = "https://github.com/THUwangcy/ReChorus/tree/master/data/Grocery_and_Gourmet_Food"
 _RESEARCH = "GroupLens: research use, cite Harper & Konstan 2015"
 SYNTHETIC = "synthetic"
 
@@ -93,6 +94,16 @@ _DATASETS = {
             files=("ratings.csv",),
             sources=movielens.sources_latest_small,
         ),
+        Dataset(
+            name="amazon-grocery",
+            events=121_892,
+            users=14_681,
+            items=8_713,
+            licence="McAuley et al., prepared by ReChorus: research use, cite He & McAuley 2016",
+            archive=Archive(_RECHORUS, "Grocery_and_Gourmet_Food"),
+            files=("item_meta.csv",),
+            sources=amazon.sources_grocery,
+        ),
     )
 }
 
@@ -102,7 +113,7 @@ def names() -> tuple[str, ...]:
 
     Example:
         >>> names()
-        ('movielens-100k', 'movielens-1m', 'movielens-latest-small', 'synthetic')
+        ('movielens-100k', 'movielens-1m', 'movielens-latest-small', 'amazon-grocery', 'synthetic')
     """
     return (*_DATASETS, SYNTHETIC)
 
@@ -168,6 +179,7 @@ def load(
     name: str,
     data_dir: str | pathlib.Path | None = None,
     *,
+    schema: FeatureSchema | str | pathlib.Path | None = None,
     limits: CleaningLimits | None = None,
     quarantine: str | pathlib.Path | None = None,
 ) -> EventLog:
@@ -177,6 +189,8 @@ def load(
         name: One of `names()`, or the name of its archive, such as `ml-1m`.
         data_dir: Folder that holds the data set's folder, or its files; see `spec` for where else
             it is looked for.
+        schema: What the columns mean: a schema or a YAML file with one; None takes that of the data
+            set.
         limits: What counts as a bad row and how many are let pass; None for the defaults.
         quarantine: JSON Lines file for the bad rows; None puts it in the user's cache.
 
@@ -194,9 +208,14 @@ def load(
         >>> log
         EventLog('synthetic', events=50,000, users=1,000, items=500)
     """
-    if name == SYNTHETIC:
+    if schema is not None and not isinstance(schema, FeatureSchema):
+        schema = FeatureSchema.load(schema)
+    if name == SYNTHETIC and schema is None:
         return synthetic()
-    return load_spec(spec(name, data_dir), limits=limits, quarantine=quarantine)
+    known = spec(name, data_dir)
+    if schema is not None:
+        known = dataclasses.replace(known, schema=schema)
+    return load_spec(known, limits=limits, quarantine=quarantine)
 
 
 def _fetch(dataset: Dataset, data_dir: str | pathlib.Path | None) -> pathlib.Path:

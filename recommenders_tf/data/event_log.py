@@ -28,6 +28,8 @@ class EventLog:
         past: Events that happened and may serve as history but are no targets, such as the
             training events of a test log; columns as in `events`.
         report: The account of the rows that cleaning let in and set aside.
+        behaviours: What histories are made of where not all events happened, as in
+            `with_sampled_negatives`; None takes `events` and `past`.
 
     Example:
         >>> from recommenders_tf.data import synthetic
@@ -43,6 +45,7 @@ class EventLog:
     schema: FeatureSchema
     past: pd.DataFrame | None = None
     report: CleaningReport | None = None
+    behaviours: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.events)
@@ -99,9 +102,15 @@ class EventLog:
             Train and test, or train, validation and test.
 
         Raises:
-            ValueError: The strategy is unknown, or a part would be empty.
+            ValueError: The strategy is unknown, a part would be empty, or the log has sampled
+                negatives.
             SchemaError: Strategy `time` for a log without event times.
         """
+        if self.behaviours is not None:
+            raise ValueError(
+                f"`{self.schema.name}` has sampled negatives, which a split would part from their "
+                "events: split first, then sample the negatives of each part."
+            )
         if strategy == "leave_last_out":
             is_test = self._is_last()
         elif strategy == "time":

@@ -30,7 +30,8 @@ class HistorySpans:
     oldest value first.
 
     Args:
-        order: int64 [events]. The positions of the events sorted by user and time.
+        order: int64 [events]. The positions of the events sorted by user and time; of those
+            alone that may stand in a history.
         start: int64 [events]. Where each event's history begins in `order`.
         end: int64 [events]. Where it ends.
     """
@@ -53,7 +54,10 @@ class HistorySpans:
 
 
 def history_spans(
-    users: npt.ArrayLike, times: npt.ArrayLike, max_length: int | None = None
+    users: npt.ArrayLike,
+    times: npt.ArrayLike,
+    max_length: int | None = None,
+    behaves: npt.ArrayLike | None = None,
 ) -> HistorySpans:
     """Find for each event the latest events of the same user with a time strictly before its own.
 
@@ -65,6 +69,7 @@ def history_spans(
         users: Integer user codes [events].
         times: Integer times [events].
         max_length: Longest history, its latest values kept; None keeps all.
+        behaves: Bool [events]: which of them may stand in a history; None lets all.
 
     Returns:
         The span of each event.
@@ -87,10 +92,14 @@ def history_spans(
     user_changes = _changes(users[order])
     start = _group_starts(user_changes)
     end = _group_starts(user_changes | _changes(times[order]))
-    if max_length is not None:
-        start = np.maximum(start, end - max_length)
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
+    if behaves is not None:
+        kept = np.asarray(behaves, bool)[order]
+        before = np.concatenate([[0], np.cumsum(kept)])
+        order, start, end = order[kept], before[start], before[end]
+    if max_length is not None:
+        start = np.maximum(start, end - max_length)
     return HistorySpans(order, start[place], end[place])
 
 
