@@ -1,5 +1,7 @@
 """Building blocks, one file each: the equation of a paper as a Keras layer."""
 
+from recommenders_tf.layers.anova_kernel import AnovaKernel
+from recommenders_tf.layers.bi_interaction import BiInteraction
 from recommenders_tf.layers.bilinear_fusion import BilinearFusion
 from recommenders_tf.layers.bilinear_interaction import BilinearInteraction
 from recommenders_tf.layers.compressed_interaction import CompressedInteraction
@@ -9,6 +11,7 @@ from recommenders_tf.layers.factorization_machine import FactorizationMachine
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
 from recommenders_tf.layers.feature_gate import FeatureGate
 from recommenders_tf.layers.field_attention import FieldAttention
+from recommenders_tf.layers.field_aware_interaction import FieldAwareInteraction
 from recommenders_tf.layers.first_order import FirstOrder
 from recommenders_tf.layers.growing_vocabulary import GrowingVocabulary
 from recommenders_tf.layers.mask_block import MaskBlock
@@ -17,6 +20,7 @@ from recommenders_tf.layers.matrix_cross import MatrixCross
 from recommenders_tf.layers.mini_batch_penalty import MiniBatchPenalty
 from recommenders_tf.layers.mixture_cross import MixtureCross
 from recommenders_tf.layers.mlp import MLP
+from recommenders_tf.layers.pair_attention import PairAttention
 from recommenders_tf.layers.quotient_remainder_embedding import QuotientRemainderEmbedding
 from recommenders_tf.layers.reserved_zeros import ReservedZeros
 from recommenders_tf.layers.reset_rows import reset_rows
@@ -28,6 +32,8 @@ from recommenders_tf.layers.vector_cross import VectorCross
 
 __all__ = [
     "MLP",
+    "AnovaKernel",
+    "BiInteraction",
     "BilinearFusion",
     "BilinearInteraction",
     "CompressedInteraction",
@@ -37,6 +43,7 @@ __all__ = [
     "FeatureEmbedding",
     "FeatureGate",
     "FieldAttention",
+    "FieldAwareInteraction",
     "FirstOrder",
     "GrowingVocabulary",
     "MaskBlock",
@@ -44,6 +51,7 @@ __all__ = [
     "MatrixCross",
     "MiniBatchPenalty",
     "MixtureCross",
+    "PairAttention",
     "QuotientRemainderEmbedding",
     "ReservedZeros",
     "SqueezeExcitation",
