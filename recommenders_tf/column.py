@@ -99,7 +99,8 @@ class Column:
             cross: hash the combinations into so many ids; None keeps every combination apart.
         boundaries: Of a numeric column: fixed bucket boundaries, increasing.
         max_length: Of a list column: values kept; a sequence keeps the latest.
-        source: Of a sequence: the event column whose past values it collects.
+        source: Of a sequence: the event column whose past values it collects. Of a label: the
+            label of whose raw values it is another reading, by its own `positive_from`.
         sources: Of a cross: the columns that it combines.
         separator: Of a list column: what stands between the values in a text file.
         weighted: Of a multi-hot column: whether each value brings its weight, as `value:weight`;
@@ -174,6 +175,16 @@ class Column:
     def is_numeric(self) -> bool:
         """Whether the encoded value is a float feature."""
         return self.kind is Kind.NUMERIC and not self.is_bucketized
+
+    @property
+    def is_derived(self) -> bool:
+        """Whether no raw example has it: it is made of other columns when they are encoded."""
+        return self.kind is Kind.CROSS or self.raw_name != self.name
+
+    @property
+    def raw_name(self) -> str:
+        """Name of the raw column that it is encoded from."""
+        return self.source or self.name if self.kind is Kind.LABEL else self.name
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, as plain YAML values."""

@@ -31,12 +31,11 @@ def check_columns(columns: Mapping[str, Column], schema: str) -> None:
                 f"Schema `{schema}` needs exactly one column of kind `id` and role "
                 f"`{role.value}`; it has {len(ids)}."
             )
-    for role in (Role.LABEL, Role.EVENT_TIME):
-        if len(named := [c for c in columns.values() if c.role is role]) > 1:
-            raise SchemaError(
-                f"Schema `{schema}` has two columns of role `{role.value}`: "
-                f"`{named[0].name}` and `{named[1].name}`; keep one."
-            )
+    if len(times := [c for c in columns.values() if c.role is Role.EVENT_TIME]) > 1:
+        raise SchemaError(
+            f"Schema `{schema}` has two columns of role `{Role.EVENT_TIME.value}`: "
+            f"`{times[0].name}` and `{times[1].name}`; keep one."
+        )
     for column in columns.values():
         _check_names(columns, column, schema)
         _check_role(column)
@@ -44,6 +43,8 @@ def check_columns(columns: Mapping[str, Column], schema: str) -> None:
             _check_sequence(columns, column)
         if column.kind is Kind.CROSS:
             _check_cross(columns, column)
+        if column.kind is Kind.LABEL and column.source is not None:
+            _check_label(columns[column.source], column)
         _check_values(columns, column)
         _check_table(column)
 
@@ -94,6 +95,15 @@ def _check_sequence(columns: Mapping[str, Column], column: Column) -> None:
         raise SchemaError(
             f"Sequence `{column.name}` collects `{column.source}`, which does not describe an "
             "item: name a column of role `item` as its `source`."
+        )
+
+
+def _check_label(source: Column, column: Column) -> None:
+    """Raise a `SchemaError` if a label cannot be read from its source."""
+    if source.kind is not Kind.LABEL or source.is_derived:
+        raise SchemaError(
+            f"Label `{column.name}` is read from `{source.name}`, which is no label of the data: "
+            "name one that has no `source` itself."
         )
 
 

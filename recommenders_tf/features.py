@@ -93,6 +93,8 @@ def encode(
 ) -> dict[str, tf.Tensor]:
     """Encode the raw columns that are there, then every cross whose sources are.
 
+    A label with a `source` is encoded with it.
+
     Args:
         schema: Fitted schema.
         raw: Raw batch as in `raw_spec`; columns may be left out.
@@ -105,9 +107,9 @@ def encode(
     """
     encoded: dict[str, tf.Tensor] = {}
     for column in schema.columns.values():
-        if column.name not in raw:
+        if column.raw_name not in raw:
             continue
-        value = raw[column.name]
+        value = raw[column.raw_name]
         if column.is_list:
             tokens = tokenize(value) if column.kind is Kind.TEXT else value
             if column.weighted:

@@ -112,9 +112,14 @@ class FeatureSchema:
         return self.select(Role.ITEM, Kind.ID)[0]
 
     @property
+    def labels(self) -> tuple[Column, ...]:
+        """The label columns: what a ranker of several tasks learns, in this order."""
+        return self.select(Role.LABEL)
+
+    @property
     def label(self) -> Column | None:
-        """The label column, if there is one."""
-        return next(iter(self.select(Role.LABEL)), None)
+        """The first label column, if there is one: what a ranker of one task learns."""
+        return next(iter(self.labels), None)
 
     @property
     def event_time(self) -> Column | None:
@@ -142,10 +147,14 @@ class FeatureSchema:
         return tuple(c for c in self.features if c.kind is not Kind.CROSS)
 
     @property
+    def raw(self) -> tuple[Column, ...]:
+        """The columns that raw examples have: all but what is derived from them."""
+        return tuple(c for c in self.columns.values() if not c.is_derived)
+
+    @property
     def stored(self) -> tuple[Column, ...]:
-        """The columns that stand in the raw tables: all but sequences and crosses."""
-        derived = (Kind.SEQUENCE, Kind.CROSS)
-        return tuple(c for c in self.columns.values() if c.kind not in derived)
+        """The columns that stand in the raw tables: all but sequences and what is derived."""
+        return tuple(c for c in self.raw if c.kind is not Kind.SEQUENCE)
 
     def table_of(self, column: Column) -> Column:
         """Return the column that owns the vocabulary and the embedding table of `column`."""

@@ -42,6 +42,14 @@ class Scorer(Protocol):
         ...
 
 
+class Ranker(Scorer, Protocol):
+    """A scorer of one task or several."""
+
+    def score_tasks(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return `score`, `[batch]`, and the probability of each task by name."""
+        ...
+
+
 class ServingGraph(tf.Module):
     """Answers raw requests with a retriever, a ranker, or both in a row.
 
@@ -56,7 +64,7 @@ class ServingGraph(tf.Module):
         self,
         tables: ServingTables,
         retriever: Any = None,
-        ranker: Scorer | None = None,
+        ranker: Ranker | None = None,
         num_retrieved: int = DEFAULT_RETRIEVED,
     ) -> None:
         super().__init__(name="serving_graph")
@@ -83,10 +91,10 @@ class ServingGraph(tf.Module):
     def signatures(self) -> dict[str, tf.types.experimental.PolymorphicFunction]:
         """Return the signatures of a SavedModel by name."""
         named = {"serving_default": self._examples(), "score": self.score}
-        columns = [c for c in self.tables.schema.columns.values() if c.kind is not Kind.CROSS]
-        named |= {"transform_features": self._transform(columns)}
-        if (label := self.tables.schema.label) is not None:
-            named |= {"labels": self._transform([label])}
+        schema = self.tables.schema
+        named |= {"transform_features": self._transform(schema.raw)}
+        if labels := [c for c in schema.labels if not c.is_derived]:
+            named |= {"labels": self._transform(labels)}
         if self.retriever is not None:
             named |= {"recommend": self.recommend, "evaluate": self._evaluation()}
         if self.ranker is not None:
@@ -201,6 +209,12 @@ class ServingGraph(tf.Module):
         pairs = self._query(user_rows, seen, fill_all(context, tf.shape(user_id)[0]))
         pairs |= self.tables.items.gather(self.tables.items.rows(item_id))
         pairs |= features.cross(self.tables.schema, pairs)
+        return self._answers(pairs)
+
+    def _answers(self, pairs: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return the scores, and of a ranker of several tasks the probabilities of all."""
+        if self.ranker is not None:
+            return self.ranker.score_tasks(pairs)
         return {"score": self._scores(pairs)}
 
     def _scores(self, pairs: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -211,7 +225,7 @@ class ServingGraph(tf.Module):
 
         def score_examples(examples: tf.Tensor) -> dict[str, tf.Tensor]:
             raw = tf.io.parse_example(examples, features.parsing_spec(columns))
-            return {"score": self._scores(self.tables.encoder.encode(raw))}
+            return self._answers(self.tables.encoder.encode(raw))
 
         return tf.function(score_examples, input_signature=[examples_spec()], autograph=False)
 

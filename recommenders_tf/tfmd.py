@@ -30,7 +30,7 @@ def to_tfmd(schema: FeatureSchema) -> schema_pb2.Schema:
     | numeric | one float or none |
     | timestamp | one integer in every example |
     | label | one finite float in every example |
-    | cross | planned: in no raw example, made from its sources |
+    | cross, label with a source | planned: in no raw example, made from its sources |
 
     Args:
         schema: The schema, fitted or not.
@@ -46,13 +46,12 @@ def to_tfmd(schema: FeatureSchema) -> schema_pb2.Schema:
     proto = schema_pb2.Schema()
     proto.annotation.comment.append(_NAME + schema.name)
     types = {Kind.TIMESTAMP: schema_pb2.INT, Kind.NUMERIC: schema_pb2.FLOAT}
-    types[Kind.LABEL] = schema_pb2.FLOAT
+    types |= {Kind.LABEL: schema_pb2.FLOAT, Kind.CROSS: schema_pb2.INT}
     for column in schema.columns.values():
         feature = proto.feature.add(name=column.name)
         feature.type = types.get(column.kind, schema_pb2.BYTES)
         feature.annotation.comment.append(_COLUMN + json.dumps(column.to_dict()))
-        if column.kind is Kind.CROSS:
-            feature.type = schema_pb2.INT
+        if column.is_derived:
             feature.lifecycle_stage = schema_pb2.PLANNED
         elif column.kind in LIST_KINDS:
             feature.presence.min_fraction = 0.0

@@ -42,7 +42,7 @@ def preprocessing_fn(inputs: Raw, custom_config: Mapping[str, Any]) -> dict[str,
             columns have a `max_length`.
 
     Returns:
-        The encoded batch as in `features.encoded_spec`, masks as int64, and the label.
+        The encoded batch as in `features.encoded_spec`, masks as int64, and the labels.
     """
     schema = FeatureSchema.from_dict(custom_config["schema"])
     rows = _rows_of(schema, inputs)

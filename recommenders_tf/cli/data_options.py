@@ -61,7 +61,8 @@ class DataOptions:
     schema: Annotated[
         pathlib.Path | None,
         typer.Option(
-            help="With --events: what the columns mean; `recommenders-tf schema` drafts it.",
+            help="What the columns mean: with --events, where `recommenders-tf schema` drafts it, "
+            "or in place of a data set's own.",
             **_FILE,
         ),
     ] = None
@@ -93,8 +94,10 @@ class DataOptions:
             raise ValueError(
                 f"--events needs --schema: draft one with `recommenders-tf schema {self.events}`."
             )
-        if not self.events and (self.users or self.items or self.schema):
-            raise ValueError("--users, --items and --schema go with --events; give it, too.")
+        if not self.events and (self.users or self.items):
+            raise ValueError("--users and --items go with --events; give it, too.")
+        if self.schema and not self.given:
+            raise ValueError("--schema goes with --dataset, --synthetic or --events; give one.")
 
     @property
     def given(self) -> bool:
@@ -129,7 +132,12 @@ class DataOptions:
                     self.events, self.users, self.items, schema=self.schema, limits=limits
                 )
             else:
-                log = data.load(self.name, self.data_dir, limits=limits)
+                log = data.load(
+                    "synthetic" if self.synthetic else str(self.dataset),
+                    self.data_dir,
+                    schema=self.schema,
+                    limits=limits,
+                )
         _report(log)
         return log
 

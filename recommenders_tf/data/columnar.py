@@ -12,7 +12,7 @@ from recommenders_tf import features
 from recommenders_tf.data import column_files
 from recommenders_tf.data.column_store import ALIGNMENT, ColumnStore, aligned, num_chunks, packed
 from recommenders_tf.data.columns import Columns, check_ids, column_spec, encoded_columns
-from recommenders_tf.data.row_source import RowSource
+from recommenders_tf.data.row_source import RowSource, with_labels
 from recommenders_tf.schema import PADDING_ID, FeatureSchema
 
 
@@ -27,7 +27,7 @@ class ColumnarData(RowSource):
         source: Encoded columns by name, NumPy or Arrow arrays; an Arrow table; a Parquet file or
             folder; an Arrow IPC file (`.arrow`, `.feather`); or a folder of `write_columns`,
             which is memory-mapped. A list column is an Arrow list array, or an array that is
-            padded already. Masks, crosses and the label may be missing: a mask then is where a
+            padded already. Masks, crosses and labels may be missing: a mask then is where a
             list has ids, a cross is computed.
         schema: Fitted schema, for models to be built from.
 
@@ -72,8 +72,8 @@ class ColumnarData(RowSource):
         """Return the rows of an index, int64 `[batch]`.
 
         Returns:
-            A dict of tensors as `features.encoded_spec` gives them; where there is a label, a pair
-            with it, float32 `[batch]`.
+            A dict of tensors as `features.encoded_spec` gives them; where there are labels, a pair
+            with them, as `with_labels` says.
         """
         batch: dict[str, tf.Tensor] = {}
         for widths, rows in self._blocks:
@@ -90,11 +90,7 @@ class ColumnarData(RowSource):
         for column in self.schema.features:
             if column.is_list:
                 batch.setdefault(self.schema.mask_name(column), batch[column.name] != PADDING_ID)
-        batch = features.cross(self.schema, batch) | batch
-        label = self.schema.label
-        if label is None or label.name not in batch:
-            return batch
-        return batch, batch.pop(label.name)
+        return with_labels(features.cross(self.schema, batch) | batch, self.schema)
 
     def _padded(self, name: str, chunks: tf.Tensor, spans: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return padded lists and, of ids, their mask; `spans` is as in `ChunkedLists`."""

@@ -29,7 +29,7 @@ class Lists(NamedTuple):
 def encoded_columns(columns: Columns, schema: FeatureSchema) -> dict[str, np.ndarray | Lists]:
     """Return what a schema asks for of the given columns, without copying where that is possible.
 
-    Masks of lists and crosses may be missing: they follow from other columns. So may the label.
+    Masks of lists and crosses may be missing: they follow from other columns. So may labels.
 
     Args:
         columns: Arrays by name, NumPy or Arrow, or an Arrow table; others are left out.
@@ -47,8 +47,7 @@ def encoded_columns(columns: Columns, schema: FeatureSchema) -> dict[str, np.nda
     arrays = {n: _as_array(n, columns[n]) for n in spec if n in columns}
     derived = {schema.mask_name(column) for column in schema.features if column.is_list}
     derived |= {column.name for column in schema.crosses}
-    if schema.label:
-        derived.add(schema.label.name)
+    derived |= {label.name for label in schema.labels}
     for name in spec:
         if name not in arrays and name not in derived:
             raise SchemaError(
@@ -69,11 +68,10 @@ def encoded_columns(columns: Columns, schema: FeatureSchema) -> dict[str, np.nda
 
 
 def column_spec(schema: FeatureSchema) -> dict[str, tf.TensorSpec]:
-    """Return the type of every column of an encoded batch, that of the label included."""
+    """Return the type of every column of an encoded batch, those of labels included."""
     spec = features.encoded_spec(schema)
-    if schema.label:
-        spec[schema.label.name] = tf.TensorSpec([None], tf.float32, schema.label.name)
-    return spec
+    labels = {c.name: tf.TensorSpec([None], tf.float32, c.name) for c in schema.labels}
+    return spec | labels
 
 
 def check_ids(arrays: Mapping[str, np.ndarray | Lists], schema: FeatureSchema) -> None:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from recommenders_tf import features
 from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.data.histories import history_spans
-from recommenders_tf.data.row_source import RowSource
+from recommenders_tf.data.row_source import RowSource, with_labels
 from recommenders_tf.preprocessor import Preprocessor, raw_batch
 from recommenders_tf.schema import FeatureSchema, Role
 from recommenders_tf.serving_tables import UNKNOWN_ROW, ServingTables
@@ -78,8 +78,8 @@ class EncodedLog(RowSource):
         """Return the examples of event indices, int64 `[batch]`.
 
         Returns:
-            A dict of tensors as `features.encoded_spec` gives them; where the schema has a label,
-            a pair with it, float32 `[batch]`.
+            A dict of tensors as `features.encoded_spec` gives them; where the schema has labels,
+            a pair with them, as `with_labels` says.
         """
         user_rows = tf.gather(self._user_rows, index)
         batch = self.tables.users.gather(user_rows)
@@ -90,8 +90,7 @@ class EncodedLog(RowSource):
             for column in self.schema.sequences:
                 batch |= self.tables.sequence(column, history)
         batch |= features.cross(self.schema, batch)
-        label = self.schema.label
-        return batch if label is None else (batch, batch.pop(label.name))
+        return with_labels(batch, self.schema)
 
     def _history_spans(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return item rows in order of user and time, and each event's span in them."""

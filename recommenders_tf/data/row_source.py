@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from recommenders_tf.schema import FeatureSchema
+
 _INT64 = tf.int64
 _ROUNDS = 12
 """Of the cipher behind `RandomIndexShuffle`: with the usual four, neighbours stay related."""
@@ -153,6 +155,30 @@ class RowSource(abc.ABC):
         return tf.raw_ops.RandomIndexShuffle(
             index=index, seed=words, max_index=tf.constant(len(self) - 1, _INT64), rounds=_ROUNDS
         )
+
+
+def with_labels(batch: dict[str, tf.Tensor], schema: FeatureSchema) -> Any:
+    """Part the labels from the features of an encoded batch.
+
+    Args:
+        batch: Encoded features, and labels float32 `[batch]`.
+        schema: Its schema.
+
+    Returns:
+        The features alone where there is no label; otherwise a pair with the labels: a tensor
+        `[batch]` where the schema has one, tensors by name where it has several.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> schema = data.spec("synthetic").schema
+        >>> features, label = with_labels({"rating": tf.ones(2), "price": tf.ones(2)}, schema)
+        >>> list(features), label.shape.as_list()
+        (['price'], [2])
+    """
+    labels = {c.name: batch.pop(c.name) for c in schema.labels if c.name in batch}
+    if not labels:
+        return batch
+    return batch, labels if len(schema.labels) > 1 else next(iter(labels.values()))
 
 
 def _mapped(steps: tf.data.Dataset, batch: Any) -> tf.data.Dataset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -10,7 +11,7 @@ from recommenders_tf.data.encoded_log import EncodedLog
 from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.models.base import BLOCK_ROWS, Recommender
 from recommenders_tf.optimizers import LazyAdam
-from recommenders_tf.schema import FeatureSchema, SchemaError
+from recommenders_tf.schema import Column, FeatureSchema, SchemaError
 from recommenders_tf.serving_graph import ServingGraph
 from recommenders_tf.tasks.ranking_task import RankingTask
 
@@ -18,7 +19,7 @@ from recommenders_tf.tasks.ranking_task import RankingTask
 class Ranker(Recommender):
     """A model of the probability that a label is 1, trained with `tfrs.tasks.Ranking`.
 
-    A subclass writes `call`, which returns logits.
+    A subclass writes `call`, which returns logits. Of several labels it learns the first.
 
     Attributes:
         learning_rate: Of the default optimizer.
@@ -36,26 +37,33 @@ class Ranker(Recommender):
             raise SchemaError(
                 f"Schema `{schema.name}` has no label: a ranker needs a column of kind `label`."
             )
-        self.task = RankingTask(
-            loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum"),
-            metrics=[tf.keras.metrics.AUC(name="auc", from_logits=True)],
-        )
+        self.task = logistic_task("auc")
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
         """Return lazy Adam."""
         return LazyAdam(self.learning_rate)
 
     def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
-        """Return the mean logistic loss of a batch of features and labels `[batch]`."""
+        """Return the mean logistic loss of a batch of features and labels.
+
+        Args:
+            inputs: Features, labels and, if there are any, weights `[batch]` of the examples.
+                Labels are a tensor `[batch]`, or tensors by name.
+            training: Whether the model is trained.
+        """
         features, labels, weights = tf.keras.utils.unpack_x_y_sample_weight(inputs)
         logits = self(features, training=training)
-        labels = tf.reshape(tf.cast(labels, tf.float32), [-1, 1])
-        loss = self.task(labels, logits, sample_weight=weights)
-        return loss / tf.cast(tf.shape(labels)[0], tf.float32)
+        label = label_column(labels, self.schema.labels[0])
+        loss = self.task(label, logits, sample_weight=weights)
+        return loss / tf.cast(tf.shape(label)[0], tf.float32)
 
     def probabilities(self, logits: tf.Tensor) -> tf.Tensor:
         """Return the probability of a logit."""
         return tf.sigmoid(logits)
+
+    def score_tasks(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return what a server answers about encoded pairs: `score`, the probability `[batch]`."""
+        return {"score": tf.squeeze(self.probabilities(self(features)), axis=-1)}
 
     def serving_graph(self) -> ServingGraph:
         """Return the graph that answers raw requests."""
@@ -83,3 +91,35 @@ class Ranker(Recommender):
                 x.batches(BLOCK_ROWS, shuffle=False), *args, **{"return_dict": True, **kwargs}
             )
         return super().evaluate(x, *args, **kwargs)
+
+
+def logistic_task(metric: str) -> RankingTask:
+    """Return the task of a label that is 0 or 1: its logistic loss, summed, and its AUC.
+
+    Args:
+        metric: Name of the AUC.
+    """
+    return RankingTask(
+        loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum"),
+        metrics=[tf.keras.metrics.AUC(name=metric, from_logits=True)],
+    )
+
+
+def label_column(labels: tf.Tensor | Mapping[str, tf.Tensor], column: Column) -> tf.Tensor:
+    """Return a label of a batch, float32 `[batch, 1]`.
+
+    Args:
+        labels: The only label, `[batch]`, or labels by name.
+        column: The label.
+
+    Raises:
+        SchemaError: The batch lacks it.
+    """
+    if isinstance(labels, Mapping):
+        if column.name not in labels:
+            raise SchemaError(
+                f"The batch lacks the label `{column.name}`; it has "
+                f"{', '.join(labels) or 'none'}: give every label that the model learns."
+            )
+        labels = labels[column.name]
+    return tf.reshape(tf.cast(labels, tf.float32), [-1, 1])

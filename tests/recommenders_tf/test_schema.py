@@ -129,7 +129,21 @@ def changed(**columns):
         (changed(age={**COLUMNS["age"], "bins": 3}), "unknown key `bins`; known keys are "),
         (changed(age={**COLUMNS["age"], "boundaries": [3.0, 1.0]}), "`age` must increase"),
         (changed(price={**COLUMNS["price"], "scaling": "cubic"}), "unknown scaling `cubic`"),
-        (changed(stars={"kind": "label", "role": "label"}), "two columns of role `label`"),
+        (
+            changed(later={"kind": "timestamp", "role": "event_time"}),
+            "two columns of role `event_time`: `time` and `later`",
+        ),
+        (
+            changed(loved={"kind": "label", "role": "label", "source": "price"}),
+            "Label `loved` is read from `price`, which is no label of the data",
+        ),
+        (
+            changed(
+                loved={"kind": "label", "role": "label", "source": "rating"},
+                adored={"kind": "label", "role": "label", "source": "loved"},
+            ),
+            "Label `adored` is read from `loved`, which is no label of the data",
+        ),
         (changed(rating={"kind": "numeric", "role": "label"}), "must have the kind `label`, not"),
         (changed(time={"kind": "numeric", "role": "event_time"}), "the kind `timestamp`, not"),
         (
@@ -220,3 +234,15 @@ def test_a_file_that_is_no_schema(tmp_path, text):
     path.write_text(text)
     with pytest.raises(SchemaError, match="is not a schema"):
         FeatureSchema.load(path)
+
+
+def test_labels_in_order_and_derived_ones_stand_in_no_table() -> None:
+    loved = {"kind": "label", "role": "label", "source": "rating", "positive_from": 5.0}
+    values = changed(loved=loved, click={"kind": "label", "role": "label"})
+    schema = FeatureSchema.from_dict(values)
+    assert [c.name for c in schema.labels] == ["rating", "loved", "click"]
+    assert schema.label.name == "rating"
+    assert {"rating", "click"} <= {c.name for c in schema.stored}
+    assert not {"loved", "job_x_genres"} & {c.name for c in (*schema.stored, *schema.raw)}
+    assert "history" in {c.name for c in schema.raw} - {c.name for c in schema.stored}
+    assert FeatureSchema.from_dict(schema.to_dict()) == schema

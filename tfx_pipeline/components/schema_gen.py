@@ -45,12 +45,12 @@ def to_parsed_tfmd(schema: FeatureSchema) -> schema_pb2.Schema:
     proto = to_tfmd(schema)
     tensors = proto.tensor_representation_group[""].tensor_representation
     for feature in proto.feature:
-        kind = schema[feature.name].kind
+        column, kind = schema[feature.name], schema[feature.name].kind
         if kind is Kind.NUMERIC:
             feature.presence.min_count = 1
         if kind in (Kind.MULTI_HOT, Kind.SEQUENCE):
             tensors[feature.name].ragged_tensor.feature_path.step.append(feature.name)
-        elif kind is not Kind.CROSS:
+        elif not column.is_derived:
             dense = tensors[feature.name].dense_tensor
             dense.column_name = feature.name
             dense.shape.SetInParent()

@@ -7,8 +7,10 @@ import pytest
 from recommenders_tf import data
 from recommenders_tf.cli.data_options import DataOptions, Split
 from recommenders_tf.data.event_log import STRATEGIES
+from recommenders_tf.schema import FeatureSchema
 
 FILE = pathlib.Path("events.csv")
+ROOT = pathlib.Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +39,7 @@ def test_splits_are_those_of_the_log():
         ({"synthetic": True, "dataset": "x"}, "only one of --dataset, --synthetic and --events"),
         ({"events": FILE}, "--events needs --schema: draft one with `recommenders-tf schema"),
         ({"items": FILE, "synthetic": True}, "go with --events"),
+        ({"schema": FILE}, "--schema goes with --dataset, --synthetic or --events"),
     ],
 )
 def test_options_that_contradict_each_other(options, sentence):
@@ -74,3 +77,26 @@ def test_what_is_left_out_is_told_on_stderr(files, capsys):
     assert "Set aside 1 of 300 events, which are bad (missing id: 1); see" in printed.err
     with pytest.raises(data.BadDataError, match="1 of 300 rows"):
         own(files, max_bad_share=0.0).load()
+
+
+def test_a_schema_in_place_of_a_data_sets_own(tmp_path):
+    values = FeatureSchema.load(ROOT / "recommenders_tf/data/schemas/synthetic.yaml").to_dict()
+    values["columns"]["loved"] = {
+        "kind": "label",
+        "role": "label",
+        "source": "rating",
+        "positive_from": 5.0,
+    }
+    FeatureSchema.from_dict(values).save(tmp_path / "schema.yaml")
+    log = DataOptions(synthetic=True, schema=tmp_path / "schema.yaml").load()
+    assert [c.name for c in log.schema.labels] == ["rating", "loved"]
+    assert log.events["rating"].equals(DataOptions(synthetic=True).load().events["rating"])
+
+
+def test_the_two_labels_of_movielens_1m_add_to_its_schema():
+    own = FeatureSchema.load(ROOT / "recommenders_tf/data/schemas/movielens-1m.yaml")
+    two = FeatureSchema.load(ROOT / "configs/schemas/movielens_1m_two_labels.yaml")
+    assert [c.name for c in two.labels] == ["rating", "loved"]
+    columns = two.to_dict()["columns"]
+    del columns["loved"]
+    assert columns == own.to_dict()["columns"]
