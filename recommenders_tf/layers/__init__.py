@@ -5,6 +5,7 @@ from recommenders_tf.layers.bi_interaction import BiInteraction
 from recommenders_tf.layers.bilinear_fusion import BilinearFusion
 from recommenders_tf.layers.bilinear_interaction import BilinearInteraction
 from recommenders_tf.layers.compressed_interaction import CompressedInteraction
+from recommenders_tf.layers.customized_gate_control import CustomizedGateControl
 from recommenders_tf.layers.dice import Dice
 from recommenders_tf.layers.dot_interaction import DotInteraction
 from recommenders_tf.layers.factorization_machine import FactorizationMachine
@@ -13,6 +14,7 @@ from recommenders_tf.layers.feature_gate import FeatureGate
 from recommenders_tf.layers.field_attention import FieldAttention
 from recommenders_tf.layers.field_aware_interaction import FieldAwareInteraction
 from recommenders_tf.layers.first_order import FirstOrder
+from recommenders_tf.layers.gated_experts import GatedExperts
 from recommenders_tf.layers.growing_vocabulary import GrowingVocabulary
 from recommenders_tf.layers.mask_block import MaskBlock
 from recommenders_tf.layers.masked_mean import MaskedMean
@@ -21,6 +23,8 @@ from recommenders_tf.layers.mini_batch_penalty import MiniBatchPenalty
 from recommenders_tf.layers.mixture_cross import MixtureCross
 from recommenders_tf.layers.mlp import MLP
 from recommenders_tf.layers.pair_attention import PairAttention
+from recommenders_tf.layers.parallel_dense import ParallelDense
+from recommenders_tf.layers.parallel_mlp import ParallelMLP
 from recommenders_tf.layers.quotient_remainder_embedding import QuotientRemainderEmbedding
 from recommenders_tf.layers.reserved_zeros import ReservedZeros
 from recommenders_tf.layers.reset_rows import reset_rows
@@ -37,6 +41,7 @@ __all__ = [
     "BilinearFusion",
     "BilinearInteraction",
     "CompressedInteraction",
+    "CustomizedGateControl",
     "Dice",
     "DotInteraction",
     "FactorizationMachine",
@@ -45,6 +50,7 @@ __all__ = [
     "FieldAttention",
     "FieldAwareInteraction",
     "FirstOrder",
+    "GatedExperts",
     "GrowingVocabulary",
     "MaskBlock",
     "MaskedMean",
@@ -52,6 +58,8 @@ __all__ = [
     "MiniBatchPenalty",
     "MixtureCross",
     "PairAttention",
+    "ParallelDense",
+    "ParallelMLP",
     "QuotientRemainderEmbedding",
     "ReservedZeros",
     "SqueezeExcitation",
