@@ -43,7 +43,7 @@ class MaskBlock(tf.keras.layers.Layer):
         self.units = units
         self.reduction_ratio = reduction_ratio
         self.hidden = tf.keras.layers.Dense(units, use_bias=False, name="hidden")
-        self.normalize = tf.keras.layers.LayerNormalization(name="normalize")
+        self.normalize = tf.keras.layers.LayerNormalization(epsilon=1e-5, name="normalize")
 
     def build(self, input_shape: Any) -> None:
         """Create the network of the mask, whose last layer is as wide as the input."""

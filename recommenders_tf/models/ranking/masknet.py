@@ -87,7 +87,8 @@ class MaskNet(Ranker):
         self.embed = FeatureEmbedding(
             schema, columns, embedding_dim, numeric="vector", output="stacked", name="embed"
         )
-        self.normalize = tf.keras.layers.LayerNormalization(name="normalize")
+        # Keras' epsilon, 1e-3, is more than the variance of a vector at the start.
+        self.normalize = tf.keras.layers.LayerNormalization(epsilon=1e-5, name="normalize")
         self.blocks = [
             MaskBlock(units, reduction_ratio, name=f"block_{place}")
             for place, units in enumerate(block_units)

@@ -40,6 +40,13 @@ def test_equation(model, batch) -> None:
     np.testing.assert_allclose(model(batch), expected, rtol=1e-3)
 
 
+def test_new_vectors_are_normalized_though_they_are_small(schema, batch) -> None:
+    model = MaskNet(schema)
+    vectors = model.embed(batch).numpy()
+    deviations = model.normalize(vectors).numpy().std(axis=-1)
+    np.testing.assert_allclose(deviations[vectors.std(axis=-1) > 0.01], 1, atol=0.1)
+
+
 def test_bad_arguments_are_named(schema) -> None:
     with pytest.raises(ValueError, match="`structure` is `deep`; it must be parallel or serial"):
         MaskNet(schema, structure="deep")
