@@ -96,14 +96,17 @@ class EncodedLog(RowSource):
         """Return item rows in order of user and time, and each event's span in them."""
         schema, tables = self.schema, self.tables
         assert schema.event_time is not None
-        frames = [frame for frame in (self.log.events, self.log.past) if frame is not None]
+        sampled = self.log.behaviours is not None
+        others = self.log.behaviours if sampled else self.log.past
+        frames = [frame for frame in (self.log.events, others) if frame is not None]
         users, items, times = (
             np.concatenate([frame[column.name] for frame in frames])
             for column in (schema.user_id, schema.item_id, schema.event_time)
         )
         longest = max(column.max_length or 0 for column in schema.sequences)
         # Not by their rows in the table, where all unknown users would be one.
-        spans = history_spans(pd.factorize(users)[0], times, longest)
+        behaves = np.arange(len(users)) >= len(self) if sampled else None
+        spans = history_spans(pd.factorize(users)[0], times, longest, behaves)
         rows = np.maximum(tables.items.index.get_indexer(items), UNKNOWN_ROW)
         start, end = spans.start[: len(self)], spans.end[: len(self)]
         return tuple(tf.constant(values, tf.int64) for values in (rows[spans.order], start, end))

@@ -1,6 +1,7 @@
 """Building blocks, one file each: the equation of a paper as a Keras layer."""
 
 from recommenders_tf.layers.anova_kernel import AnovaKernel
+from recommenders_tf.layers.attention_gru import AttentionGRU
 from recommenders_tf.layers.bi_interaction import BiInteraction
 from recommenders_tf.layers.bilinear_fusion import BilinearFusion
 from recommenders_tf.layers.bilinear_interaction import BilinearInteraction
@@ -22,12 +23,14 @@ from recommenders_tf.layers.matrix_cross import MatrixCross
 from recommenders_tf.layers.mini_batch_penalty import MiniBatchPenalty
 from recommenders_tf.layers.mixture_cross import MixtureCross
 from recommenders_tf.layers.mlp import MLP
+from recommenders_tf.layers.next_behaviour_loss import NextBehaviourLoss
 from recommenders_tf.layers.pair_attention import PairAttention
 from recommenders_tf.layers.parallel_dense import ParallelDense
 from recommenders_tf.layers.parallel_mlp import ParallelMLP
 from recommenders_tf.layers.quotient_remainder_embedding import QuotientRemainderEmbedding
 from recommenders_tf.layers.reserved_zeros import ReservedZeros
 from recommenders_tf.layers.reset_rows import reset_rows
+from recommenders_tf.layers.softmax_attention import SoftmaxAttention
 from recommenders_tf.layers.squeeze_excitation import SqueezeExcitation
 from recommenders_tf.layers.stacked_embedding import StackedEmbedding
 from recommenders_tf.layers.target_attention import TargetAttention
@@ -37,6 +40,7 @@ from recommenders_tf.layers.vector_cross import VectorCross
 __all__ = [
     "MLP",
     "AnovaKernel",
+    "AttentionGRU",
     "BiInteraction",
     "BilinearFusion",
     "BilinearInteraction",
@@ -57,11 +61,13 @@ __all__ = [
     "MatrixCross",
     "MiniBatchPenalty",
     "MixtureCross",
+    "NextBehaviourLoss",
     "PairAttention",
     "ParallelDense",
     "ParallelMLP",
     "QuotientRemainderEmbedding",
     "ReservedZeros",
+    "SoftmaxAttention",
     "SqueezeExcitation",
     "StackedEmbedding",
     "TargetAttention",

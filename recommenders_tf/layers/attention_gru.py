@@ -1,0 +1,121 @@
+"""A recurrent network whose steps count as much as an attention says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+KINDS = ("augru", "agru", "aigru", "gru")
+
+
+@tf.keras.saving.register_keras_serializable("recommenders_tf")
+class AttentionGRU(tf.keras.layers.Layer):
+    """Runs a gated recurrent unit over a list, its steps weighted by attention scores aₜ.
+
+    With input iₜ and state hₜ, from h₀ = 0 (eq. 2 to 5),
+
+        uₜ = σ(Wᵘ iₜ + Uᵘ hₜ₋₁ + bᵘ)           update gate
+        rₜ = σ(Wʳ iₜ + Uʳ hₜ₋₁ + bʳ)           reset gate
+        h̃ₜ = tanh(Wʰ iₜ + rₜ ∘ Uʰ hₜ₋₁ + bʰ)    candidate
+        hₜ = (1 − uₜ) ∘ hₜ₋₁ + uₜ ∘ h̃ₜ
+
+    is the `gru`. `aigru` gives it aₜ iₜ as input (eq. 12), `agru` puts aₜ in place of the update
+    gate (eq. 13), and `augru` scales the gate, aₜ uₜ, so that each dimension keeps its own
+    (eq. 14 to 16). Padding leaves the state as it is.
+
+    Args:
+        units: Width of the state.
+        kind: `augru`, `agru`, `aigru` or `gru`.
+        **kwargs: Of the Keras layer.
+
+    Call arguments:
+        inputs: `[batch, length, dim]`.
+        mask: Bool `[batch, length]`, False at padding.
+        attention: Scores aₜ, `[batch, length]`; None for a `gru`.
+
+    Output shape:
+        The states after every step, `[batch, length, units]`: the last of them is the state after
+        the last real step.
+
+    Raises:
+        ValueError: `kind` is unknown, or attention is missing or not used.
+
+    Example:
+        >>> layer = AttentionGRU(3)
+        >>> states = layer(tf.ones([2, 4, 5]), tf.ones([2, 4], tf.bool), tf.fill([2, 4], 0.25))
+        >>> states.shape.as_list()
+        [2, 4, 3]
+
+    References:
+        Zhou et al.: Deep Interest Evolution Network for Click-Through Rate Prediction, AAAI 2019,
+        arXiv:1809.03672, section 4.
+    """
+
+    def __init__(self, units: int, kind: str = "augru", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if kind not in KINDS:
+            raise ValueError(f"`kind` is `{kind}`; it must be one of {', '.join(KINDS)}.")
+        self.units = units
+        self.kind = kind
+
+    def build(self, input_shape: Any) -> None:
+        """Create the weights: of update gate, reset gate and candidate, side by side."""
+        width = 3 * self.units
+        self.kernel = self.add_weight("kernel", [input_shape[-1], width])
+        self.recurrent_kernel = self.add_weight(
+            "recurrent_kernel", [self.units, width], initializer="orthogonal"
+        )
+        self.bias = self.add_weight("bias", [width], initializer="zeros")
+        super().build(input_shape)
+
+    def call(
+        self, inputs: tf.Tensor, mask: tf.Tensor, attention: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Return the states."""
+        if (attention is None) != (self.kind == "gru"):
+            verb = "takes no" if self.kind == "gru" else "needs"
+            raise ValueError(f"An attention GRU of kind `{self.kind}` {verb} `attention`.")
+        counts = tf.cast(mask, self.compute_dtype)
+        if attention is not None:
+            attention = tf.cast(attention, self.compute_dtype)
+            if self.kind == "aigru":
+                inputs *= attention[:, :, tf.newaxis]
+            else:
+                counts *= attention
+        # All steps in one product: what is left to the loop depends on the state.
+        projected = tf.tensordot(inputs, self.kernel, 1) + self.bias
+        return self._scan(
+            tf.transpose(projected, [1, 0, 2]), tf.transpose(counts)[:, :, tf.newaxis]
+        )
+
+    def _scan(self, projected: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
+        """Return the states from the inputs of the gates `[length, batch, 3 units]`."""
+        length, batch = projected.shape[0], tf.shape(projected)[1]
+        steps = tf.TensorArray(projected.dtype, length, element_shape=[None, self.units])
+        inputs = tf.TensorArray(projected.dtype, length).unstack(projected)
+        shares = tf.TensorArray(projected.dtype, length).unstack(counts)
+
+        def step(t: tf.Tensor, state: tf.Tensor, states: tf.TensorArray) -> tuple[Any, ...]:
+            state = self._step(state, inputs.read(t), shares.read(t))
+            return t + 1, state, states.write(t, state)
+
+        start = tf.zeros([batch, self.units], projected.dtype)
+        _, _, steps = tf.while_loop(
+            lambda t, *_: t < length, step, (0, start, steps), maximum_iterations=length
+        )
+        return tf.transpose(steps.stack(), [1, 0, 2])
+
+    def _step(self, state: tf.Tensor, projected: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+        """Return the next state; a step that counts zero leaves it as it is."""
+        recurrent = tf.matmul(state, self.recurrent_kernel)
+        of_gates, of_candidate = tf.split(projected, [2 * self.units, self.units], axis=1)
+        to_gates, to_candidate = tf.split(recurrent, [2 * self.units, self.units], axis=1)
+        update, reset = tf.split(tf.sigmoid(of_gates + to_gates), 2, axis=1)
+        candidate = tf.tanh(of_candidate + reset * to_candidate)
+        change = count if self.kind == "agru" else count * update
+        return state + change * (candidate - state)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {"units": self.units, "kind": self.kind}

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recommenders_tf.layers import AttentionGRU
+from tests.harness import run_layer_test
+
+BATCH, LENGTH, DIM, UNITS = 4, 5, 3, 2
+MASK = np.arange(LENGTH) < np.array([[0], [2], [4], [5]])
+
+
+def sigmoid(values):
+    return 1 / (1 + np.exp(-values))
+
+
+def recurrence(layer, inputs, attention):
+    """Zhou et al. 2019, eq. 2 to 5 and 12 to 16, for one list without padding."""
+    wu, wr, wh = np.split(layer.kernel.numpy(), 3, axis=1)
+    uu, ur, uh = np.split(layer.recurrent_kernel.numpy(), 3, axis=1)
+    bu, br, bh = np.split(layer.bias.numpy(), 3)
+    state = np.zeros(len(layer.recurrent_kernel))
+    for i, a in zip(inputs, attention, strict=True):
+        if layer.kind == "aigru":
+            i = a * i
+        update = sigmoid(i @ wu + state @ uu + bu)
+        reset = sigmoid(i @ wr + state @ ur + br)
+        candidate = np.tanh(i @ wh + reset * (state @ uh) + bh)
+        gate = {"gru": update, "aigru": update, "agru": a, "augru": a * update}[layer.kind]
+        state = (1 - gate) * state + gate * candidate
+    return state
+
+
+@pytest.fixture
+def inputs():
+    return np.random.default_rng(0).normal(size=[BATCH, LENGTH, DIM]).astype(np.float32)
+
+
+@pytest.fixture
+def attention():
+    return np.random.default_rng(1).uniform(0, 1, [BATCH, LENGTH]).astype(np.float32)
+
+
+def arguments(kind, inputs, attention):
+    given = (tf.constant(inputs), tf.constant(MASK))
+    return given if kind == "gru" else (*given, tf.constant(attention))
+
+
+@pytest.mark.parametrize("kind", ["augru", "agru", "aigru", "gru"])
+def test_contract(kind, inputs, attention) -> None:
+    run_layer_test(
+        lambda: AttentionGRU(UNITS, kind),
+        arguments(kind, inputs, attention),
+        (BATCH, LENGTH, UNITS),
+        3,
+    )
+
+
+@pytest.mark.parametrize("kind", ["augru", "agru", "aigru", "gru"])
+def test_equations_and_padding(kind, inputs, attention) -> None:
+    layer = AttentionGRU(UNITS, kind)
+    layer(*arguments(kind, inputs, attention))
+    random = np.random.default_rng(2)
+    layer.set_weights([random.normal(size=w.shape) for w in layer.get_weights()])
+    states = layer(*arguments(kind, inputs, attention)).numpy()
+    for row, length in enumerate(MASK.sum(axis=1)):
+        for t in range(LENGTH):
+            real = slice(0, min(t + 1, length))
+            expected = recurrence(layer, inputs[row, real], attention[row, real])
+            np.testing.assert_allclose(states[row, t], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_padding_before_the_list_is_no_step_either(inputs, attention) -> None:
+    """A gap anywhere leaves the state as it is."""
+    layer = AttentionGRU(UNITS, "augru")
+    gap = np.array([False, True, True, False, True])
+    given = (tf.constant(inputs), tf.constant(np.tile(gap, [BATCH, 1])), tf.constant(attention))
+    states = layer(*given).numpy()
+    for row in range(BATCH):
+        expected = recurrence(layer, inputs[row, gap], attention[row, gap])
+        np.testing.assert_allclose(states[row, -1], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_compiles_with_its_gradient(inputs, attention) -> None:
+    layer = AttentionGRU(UNITS, "augru")
+    given = arguments("augru", inputs, attention)
+    layer(*given)
+
+    def gradients():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(*given)[:, -1] ** 2)
+        return tape.gradient(loss, layer.trainable_weights)
+
+    for plain, compiled in zip(
+        gradients(), tf.function(gradients, jit_compile=True)(), strict=True
+    ):
+        np.testing.assert_allclose(plain, compiled, rtol=1e-4, atol=1e-5)
+
+
+def test_bad_arguments_are_named(inputs, attention) -> None:
+    with pytest.raises(ValueError, match="`kind` is `lstm`; it must be one of augru, agru"):
+        AttentionGRU(2, "lstm")
+    with pytest.raises(ValueError, match="`augru` needs `attention`"):
+        AttentionGRU(2)(tf.constant(inputs), tf.constant(MASK))
+    with pytest.raises(ValueError, match="`gru` takes no `attention`"):
+        AttentionGRU(2, "gru")(tf.constant(inputs), tf.constant(MASK), tf.constant(attention))
