@@ -22,8 +22,6 @@ class Recipe:
         reduce_rate: What an epoch without a better value multiplies the learning rate by.
         batch_norm: Attributes of all batch normalizations, `momentum` and `epsilon`; empty leaves
             them as the model has them.
-        table_stddev: Embedding tables start from a normal distribution of this width; None leaves
-            them as the model has them.
     """
 
     model: str
@@ -31,7 +29,6 @@ class Recipe:
     hyper_parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
     reduce_rate: float = 1.0
     batch_norm: dict[str, float] = dataclasses.field(default_factory=dict)
-    table_stddev: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as rows keep it: of the training, what is not the default."""
@@ -88,7 +85,7 @@ class Config:
         return cls(values["dataset"], tuple(values["seeds"]), entries)
 
 
-_SHARED = ("training", "hyper_parameters", "reduce_rate", "batch_norm", "table_stddev")
+_SHARED = ("training", "hyper_parameters", "reduce_rate", "batch_norm")
 
 
 def _entry(where: str, name: str, values: dict[str, Any], own: dict[str, Any]) -> Entry:

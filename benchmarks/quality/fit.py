@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import Any
 
 import tensorflow as tf
@@ -10,8 +11,6 @@ import tensorflow as tf
 from benchmarks.quality.config import Recipe
 from benchmarks.quality.held_out import HeldOut, Splits
 from recommenders_tf import registry, training
-from recommenders_tf.layers import FeatureEmbedding
-from recommenders_tf.models.base import example_batch
 
 _LOWEST_RATE = 1e-6
 
@@ -23,8 +22,7 @@ def fit(recipe: Recipe, splits: Splits, seed: int) -> Any:
     with training.prepare(config).scope():
         model = registry.get(recipe.model)(splits.train.schema, **recipe.hyper_parameters)
         training.compile_model(model, config)
-        model(example_batch(model.schema))
-    _set_up(model, recipe)
+    _set_normalizations(model, recipe)
     watch = []
     if patience is not None and splits.watched is not None:
         watch = [BestEpoch(splits.watched, patience, recipe.reduce_rate)]
@@ -32,15 +30,12 @@ def fit(recipe: Recipe, splits: Splits, seed: int) -> Any:
     return model
 
 
-def _set_up(model: Any, recipe: Recipe) -> None:
-    """Give a model what a recipe says of its batch normalizations and tables."""
+def _set_normalizations(model: Any, recipe: Recipe) -> None:
+    """Give the batch normalizations of a model what a recipe says of them."""
     for layer in model._flatten_layers():
         if isinstance(layer, tf.keras.layers.BatchNormalization):
             for name, value in recipe.batch_norm.items():
                 setattr(layer, name, value)
-        if isinstance(layer, FeatureEmbedding) and recipe.table_stddev is not None:
-            for table in layer.trainable_weights:
-                table.assign(tf.random.normal(table.shape, stddev=recipe.table_stddev))
 
 
 class BestEpoch(tf.keras.callbacks.Callback):
@@ -59,7 +54,8 @@ class BestEpoch(tf.keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Measure; keep the weights, or wait and lower the rate, or end."""
-        value = next(iter(self.held_out.measure(self.model).values()))
+        metric, value = next(iter(self.held_out.measure(self.model).items()))
+        print(f"epoch {epoch + 1}, validation: {metric} {value:.4f}", file=sys.stderr, flush=True)
         if value > self.best:
             self.best, self.weights, self.waited = value, self.model.get_weights(), 0
             return

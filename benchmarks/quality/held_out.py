@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from benchmarks.quality import metrics
 from recommenders_tf.data import EventLog, RowSource
+from recommenders_tf.evaluation import gauc
 
 _BLOCK_ROWS = 16384
 
@@ -51,14 +52,17 @@ class LabelledRows:
         self.rows, self.users = rows, users
 
     def measure(self, model: Any) -> dict[str, float]:
-        """Return AUC, GAUC and LogLoss."""
+        """Return AUC, GAUC and LogLoss of the first label, and AUC of the others by name."""
         logits, labels = _predict(model, self.rows)
-        values = {"AUC": metrics.auc(labels, logits)}
+        first, target = logits[:, 0], labels[:, 0]
+        values = {"AUC": metrics.auc(target, first)}
         if self.users is not None:
-            from recommenders_tf.evaluation import gauc
-
-            values["GAUC"] = gauc(labels, logits, self.users)
-        return values | {"LogLoss": metrics.log_loss(labels, logits)}
+            values["GAUC"] = gauc(target, first, self.users)
+        values["LogLoss"] = metrics.log_loss(target, first)
+        for task in range(1, logits.shape[1]):
+            name = self.rows.schema.labels[task].name
+            values[f"AUC of {name}"] = metrics.auc(labels[:, task], logits[:, task])
+        return values
 
 
 class Candidates:
@@ -100,8 +104,13 @@ class Catalogue:
 
 
 def _predict(model: Any, rows: RowSource) -> tuple[np.ndarray, np.ndarray]:
-    """Return logits and labels, float `[rows]`."""
-    infer = tf.function(lambda batch: model(batch, training=False)[:, 0], reduce_retracing=True)
-    parts = [(infer(x), y) for x, y in rows.batches(_BLOCK_ROWS, shuffle=False)]
-    logits, labels = (np.concatenate(values) for values in zip(*parts, strict=True))
-    return logits, labels
+    """Return logits `[rows, tasks]` and labels `[rows, labels]`."""
+    forward = getattr(model, "task_logits", model)
+    infer = tf.function(lambda batch: forward(batch, training=False), reduce_retracing=True)
+    names = [column.name for column in rows.schema.labels]
+    logits, labels = [], []
+    for features, label in rows.batches(_BLOCK_ROWS, shuffle=False):
+        by_name = label if isinstance(label, dict) else {names[0]: label}
+        logits.append(infer(features))
+        labels.append(tf.stack([by_name[name] for name in names], axis=1))
+    return np.concatenate(logits), np.concatenate(labels)

@@ -4,23 +4,44 @@ from __future__ import annotations
 
 import pandas as pd
 
-import recommenders_tf as rtf
 from benchmarks.quality.held_out import LabelledRows, Splits
+from recommenders_tf import data
 from recommenders_tf.data import EncodedLog, EventLog
+from recommenders_tf.schema import Column, FeatureSchema, Kind, Role
+
+_CUT = (
+    "cut in time, the latest tenth of the events is test and the latest tenth of the rest "
+    "validation, so that many users of the test part are new"
+)
+
+
+_SECOND_LABEL = Column("loved", Kind.LABEL, Role.LABEL, source="rating", positive_from=5.0)
 
 
 def load(name: str, validation: bool) -> Splits:
     """Return the log, cut at two times."""
-    log = rtf.data.load(name)
-    train, watched, measured = log.split("time", validation=True)
-    encoded = rtf.data.encode(train)
-    held_out = [_held_out(part, encoded) for part in (watched, measured)]
-    return Splits(
-        encoded,
-        held_out[0],
-        held_out[0 if validation else 1],
-        "cut in time, the latest tenth of the events is test and the tenth before it validation; "
-        "rating >= 4; many users of the test part are new",
+    parts = _log(name).split("time", validation=True)
+    protocol = f"{_CUT}; rating >= 4"
+    if name == "amazon-grocery":
+        parts = tuple(
+            data.with_sampled_negatives(part, per_positive=1, seed=seed)
+            for seed, part in enumerate(parts)
+        )
+        protocol = f"{_CUT}; one item drawn uniformly of those that the user has not met for each"
+    elif name == "movielens-1m-two-labels":
+        protocol += " and, as the second label, rating = 5"
+    train, *held_out = parts
+    encoded = data.encode(train)
+    watched, measured = (_held_out(part, encoded) for part in held_out)
+    return Splits(encoded, watched, watched if validation else measured, protocol)
+
+
+def _log(name: str) -> EventLog:
+    if name != "movielens-1m-two-labels":
+        return data.load(name)
+    schema = data.spec("movielens-1m").schema
+    return data.load(
+        "movielens-1m", schema=FeatureSchema([*schema.columns.values(), _SECOND_LABEL])
     )
 
 

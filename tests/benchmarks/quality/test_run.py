@@ -124,24 +124,13 @@ class _StartAtZero(tf.keras.callbacks.Callback):
         self.model.set_weights([np.zeros([1, 1])])
 
 
-def test_the_setting_up_of_a_recipe_reaches_tables_and_normalizations(toy):
-    schema = data.encode(data.synthetic(num_users=30, num_items=40, num_events=600)).schema
-    model = registry.get("deepfm")(schema, hidden_units=(8,), batch_norm=True)
-    model({name: tf.zeros([2, *spec.shape[1:]], spec.dtype) for name, spec in _spec(schema)})
-    recipe = fit.Recipe("deepfm", batch_norm={"momentum": 0.9}, table_stddev=7.0)
-    fit._set_up(model, recipe)
-    tables = [w for layer in model._embeddings() for w in layer.trainable_weights]
-    norms = [
-        x for x in model._flatten_layers() if isinstance(x, tf.keras.layers.BatchNormalization)
-    ]
-    assert all(float(tf.math.reduce_std(t)) > 1 for t in tables if t.shape[0] > 1)
-    assert [norm.momentum for norm in norms] == [0.9]
-
-
-def _spec(schema):
-    from recommenders_tf import features
-
-    return features.encoded_spec(schema).items()
+def test_a_recipe_sets_the_batch_normalizations(toy):
+    model = registry.get("deepfm")(toy.train.schema, hidden_units=(8, 8), batch_norm=True)
+    recipe = fit.Recipe("deepfm", batch_norm={"momentum": 0.9, "epsilon": 1e-5})
+    fit._set_normalizations(model, recipe)
+    layers = model._flatten_layers()
+    found = [x for x in layers if isinstance(x, tf.keras.layers.BatchNormalization)]
+    assert [(x.momentum, x.epsilon) for x in found] == [(0.9, 1e-5)] * 2
 
 
 def test_ranking_of_models_and_the_gap():
