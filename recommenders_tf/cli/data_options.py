@@ -86,6 +86,15 @@ class DataOptions:
             rich_help_panel=_PANEL,
         ),
     ] = 0.01
+    sampled_negatives: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="For models that rank, on data of choices alone: beside each event so many of "
+            "items that its user has not met, drawn at random and labelled 0.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = 0
 
     def __post_init__(self) -> None:
         if sum([bool(self.dataset), self.synthetic, bool(self.events)]) > 1:
@@ -140,6 +149,21 @@ class DataOptions:
                 )
         _report(log)
         return log
+
+    def split(self, log: EventLog, split: Split, validation: bool = False) -> tuple[EventLog, ...]:
+        """Split a log, then draw the negatives of each part, the same ones every time.
+
+        Args:
+            log: What `load` returned.
+            split: How to split it.
+            validation: Whether to split off validation events, too.
+        """
+        parts = log.split(split.value, validation=validation)
+        if not self.sampled_negatives:
+            return parts
+        from recommenders_tf import data
+
+        return tuple(data.with_sampled_negatives(part, self.sampled_negatives) for part in parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options that were given, as JSON values."""

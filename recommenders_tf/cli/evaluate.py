@@ -48,7 +48,7 @@ def evaluate(
             f"The model was trained on `{model.schema.name}` and knows no user or item of "
             f"`{log.schema.name}`; name the data it was trained on."
         )
-    _, test = log.split(split.value if split else found.settings.get("split", "leave_last_out"))
+    _, test = source.split(log, split or Split(found.settings.get("split", "leave_last_out")))
     metrics = measure(model, test)
     if as_json:
         print_json(metrics)

@@ -111,7 +111,8 @@ def train(
     folder = output or RUNS / f"{name}-{source.name}"
     folder.mkdir(parents=True, exist_ok=True)
     started = datetime.datetime.now(datetime.timezone.utc)
-    *parts, test = log.split(split.value, validation=config.patience is not None)
+    _check_labels(log, cls, source.sampled_negatives)
+    *parts, test = source.split(log, split, validation=config.patience is not None)
     events, validation = parts[0], parts[1] if len(parts) > 1 else None
     note(f"Training {name} on {len(events):,} events of {log.schema.name}, in {folder}.")
     with working("Encoding the events"):
@@ -155,6 +156,27 @@ def train(
     else:
         print_table(("metric", "value"), metrics.items())
         note(f"Next: recommenders-tf {_next(cls.kind, folder, log)}")
+
+
+def _check_labels(log: EventLog, cls: type[Recommender], sampled_negatives: int) -> None:
+    """Raise a `ValueError` if the labels are not what the model learns from."""
+    name = cls.info.name
+    if cls.kind == "retrieval" and sampled_negatives:
+        raise ValueError(
+            f"--sampled-negatives is for models that rank, but `{name}` retrieves and takes every "
+            "event for a choice: leave it out."
+        )
+    label = log.schema.label
+    if (
+        cls.kind == "ranking"
+        and label
+        and not sampled_negatives
+        and log.events[label.raw_name].nunique() == 1
+    ):
+        raise ValueError(
+            f"All events of `{log.schema.name}` have the same `{label.raw_name}`, which leaves "
+            f"`{name}` nothing to learn: add --sampled-negatives 1."
+        )
 
 
 def _next(kind: str, folder: pathlib.Path, log: EventLog) -> str:

@@ -51,7 +51,9 @@ def with_sampled_negatives(log: EventLog, per_positive: int = 1, seed: int = 0) 
     happened = pd.concat([log.events, log.past], ignore_index=True)
     items = pd.Index(log.items[schema.item_id.name].unique())
     users = pd.factorize(happened[schema.user_id.name])[0]
-    seen = np.unique(users * len(items) + items.get_indexer(happened[schema.item_id.name]))
+    seen = np.unique(
+        users * len(items) + items.get_indexer(pd.Index(happened[schema.item_id.name]))
+    )
     asked = np.repeat(users[: len(log)], per_positive)
     _check_choice(seen // len(items), happened[schema.user_id.name], users, len(items))
     drawn = _draw(np.random.default_rng(seed), asked, len(items), seen)

@@ -27,25 +27,25 @@ def gauc(labels: npt.ArrayLike, scores: npt.ArrayLike, groups: npt.ArrayLike) ->
         Zhou et al.: Deep Interest Network for Click-Through Rate Prediction, KDD 2018,
         arXiv:1706.06978, equation 10.
     """
-    labels, scores = np.asarray(labels) > 0, np.asarray(scores, np.float64)
+    positive, values = np.asarray(labels) > 0, np.asarray(scores, np.float64)
     codes = np.unique(np.asarray(groups), return_inverse=True)[1]
-    if not len(labels) == len(scores) == len(codes):
+    if not len(positive) == len(values) == len(codes):
         raise ValueError(
             "Each impression has a label, a score and a group. Received: "
-            f"{len(labels)}, {len(scores)}, {len(codes)}."
+            f"{len(positive)}, {len(values)}, {len(codes)}."
         )
-    order = np.lexsort((scores, codes))
-    labels, scores, codes = labels[order], scores[order], codes[order]
+    order = np.lexsort((values, codes))
+    positive, values, codes = positive[order], values[order], codes[order]
     changes = np.ones(len(codes), bool)
-    changes[1:] = (scores[1:] != scores[:-1]) | (codes[1:] != codes[:-1])
+    changes[1:] = (values[1:] != values[:-1]) | (codes[1:] != codes[:-1])
     first = np.flatnonzero(changes)
     ties = np.diff(first, append=len(codes))
     middle = np.repeat(first + (ties - 1) / 2, ties)
     counts = np.bincount(codes)
-    positives = np.bincount(codes, labels)
+    positives = np.bincount(codes, positive)
     starts = np.cumsum(counts) - counts
     # Ranks within the group, from 0: those of its positives sum to U + P (P - 1) / 2.
-    ranks = np.bincount(codes, labels * (middle - starts[codes]))
+    ranks = np.bincount(codes, positive * (middle - starts[codes]))
     pairs = positives * (counts - positives)
     kept = pairs > 0
     if not kept.any():

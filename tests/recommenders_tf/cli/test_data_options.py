@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 import pytest
 
 from recommenders_tf import data
 from recommenders_tf.cli.data_options import DataOptions, Split
+from recommenders_tf.cli.main import main
 from recommenders_tf.data.event_log import STRATEGIES
 from recommenders_tf.schema import FeatureSchema
 
@@ -100,3 +102,33 @@ def test_the_two_labels_of_movielens_1m_add_to_its_schema():
     columns = two.to_dict()["columns"]
     del columns["loved"]
     assert columns == own.to_dict()["columns"]
+
+
+def test_sampled_negatives_are_drawn_after_the_split_and_alike_in_training_and_evaluation(files):
+    source = own(files, sampled_negatives=2)
+    assert DataOptions.from_dict(source.to_dict()) == source
+    log = source.load()
+    train, validation, test = source.split(log, Split.TIME, validation=True)
+    _, again = source.split(log, Split.TIME)
+    happened = log.split("time", validation=True)
+    for part, own_events in zip((train, validation, test), happened, strict=True):
+        assert len(part) == 3 * len(own_events)
+        assert part.behaviours is not None
+    assert test.events.equals(again.events)
+    assert [len(part) for part in own(files).split(log, Split.TIME)] == [270, 30]
+
+
+def test_labels_must_suit_the_model(tmp_path, capsys):
+    log = data.synthetic(num_users=20, num_items=30, num_events=300, seed=4)
+    ones = dataclasses.replace(log, events=log.events.assign(rating=5.0))
+    folder = data.write_files(ones, tmp_path / "ones")
+    files = ["--events", str(folder / "events.csv"), "--users", str(folder / "users.csv")]
+    files += ["--items", str(folder / "items.csv"), "--schema", str(folder / "schema.yaml")]
+    for model, option, sentence in (
+        ("dcn", [], "All events of `synthetic` have the same `rating`"),
+        ("mf", ["--sampled-negatives", "1"], "`mf` retrieves and takes every event for a choice"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            main(["train", "--model", model, *files, *option, "-o", str(tmp_path / "run")])
+        assert stopped.value.code == 1
+        assert sentence in " ".join(capsys.readouterr().err.split())
