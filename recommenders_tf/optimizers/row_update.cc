@@ -3,9 +3,14 @@
 // The places of a batch are first sorted into groups, each with a part of the table's pages of its
 // own, small enough that what a group needs stays in the cache of a processor. A group chains the
 // places of each row, sums the gradients of a chain in the order of the batch and applies the
-// optimizer's rule. Rows are fetched ahead of their use, since most are misses. The result does
+// optimizer's rule. Rows are fetched ahead of their use, since most are misses; tables move to large
+// pages of memory, or each row would cost a walk through the page tables as well. The result does
 // not depend on the number of threads. The equations are those of the Python classes that call the
 // op.
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include <algorithm>
 #include <cmath>
@@ -139,6 +144,19 @@ struct Occurrence {
   int32_t last;
 };
 
+// Asks the system to hold a table in large pages, now if it can, and goes on either way.
+inline void UseLargePages(const float* data, int64_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  constexpr uintptr_t kPage = 2 << 20;
+  constexpr int kCollapse = 25;  // MADV_COLLAPSE, of Linux 6.1
+  const uintptr_t start = reinterpret_cast<uintptr_t>(data);
+  const uintptr_t begin = (start + kPage - 1) / kPage * kPage, end = (start + bytes) / kPage * kPage;
+  if (begin >= end) return;
+  madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+  madvise(reinterpret_cast<void*>(begin), end - begin, kCollapse);
+#endif
+}
+
 template <typename Rule, typename Index>
 class RowUpdate : public tensorflow::OpKernel {
  public:
@@ -158,6 +176,7 @@ class RowUpdate : public tensorflow::OpKernel {
                   InvalidArgument("State and table must have the same number of rows."));
       tables[i] = {tensor->flat<float>().data(), rows ? tensor->NumElements() / rows : 0};
     }
+    Settle(tables, rows);
     const Tensor& indices = context->input(num_tables);
     const Tensor& gradient = context->input(num_tables + 1);
     const Tensor& settings = context->input(num_tables + 2);
@@ -197,6 +216,18 @@ class RowUpdate : public tensorflow::OpKernel {
     }
     variable->copy_on_read_mode.store(true);
     return absl::OkStatus();
+  }
+
+  // Moves tables to large pages when they are first seen, and again where a restored checkpoint
+  // has given them other memory.
+  void Settle(const std::vector<Table>& tables, int64_t rows) {
+    tensorflow::mutex_lock lock(mutex_);
+    seen_.resize(tables.size());
+    for (size_t i = 0; i < tables.size(); ++i) {
+      if (seen_[i] == tables[i].data) continue;
+      seen_[i] = tables[i].data;
+      UseLargePages(tables[i].data, rows * tables[i].width * sizeof(float));
+    }
   }
 
   // Runs `work` for 0 to `total`, on the threads of the device.
@@ -305,6 +336,9 @@ class RowUpdate : public tensorflow::OpKernel {
       }
     }
   }
+
+  tensorflow::mutex mutex_;
+  std::vector<const float*> seen_;
 };
 
 #define REGISTER_RULE(RULE)                                                                      \
