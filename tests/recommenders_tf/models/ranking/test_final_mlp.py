@@ -13,6 +13,9 @@ def network(block, inputs):
 def test_equation(schema, batch, randomized, column_vectors) -> None:
     """Mao et al. 2023: gates of the user and the item, two networks, a fusion in two heads."""
     model = randomized(FinalMLP(schema, 3, (5, 4), (6, 2), (7,), heads=2))
+    for deep in model.networks:  # so that the last activation tells
+        width = deep.units[-1]
+        deep.blocks[-1].bias.assign([-100.0, *[0.2] * (width - 1)])
     vectors = column_vectors(model.embed)
     flat = np.concatenate(list(vectors.values()), axis=1)
     sides = [
