@@ -20,6 +20,9 @@ class Popularity(Retriever):
     It counts; `fit` needs one epoch, and further ones change no order. The score is the item's
     share of the events. Where item ids are hashes, items whose hashes meet are counted as one.
 
+    When to choose it:
+        As the floor of every comparison, and for users of whom nothing is known.
+
     Args:
         schema: Fitted schema.
         **kwargs: Of the Keras model.

@@ -22,6 +22,10 @@ class DCN(Ranker):
     The cross network applies x ← x₀ xᵀw + b + x (eq. 3), a deep network runs beside it (eq. 4).
     Embeddings may differ in width. Crosses of the schema are left out: the model learns its own.
 
+    When to choose it:
+        Where crosses of a known, low degree matter and parameters must be few: a layer of
+        it adds two vectors. Else `dcn_v2`, whose crosses are richer.
+
     Args:
         schema: Fitted schema with a label.
         embedding_dim: Width of the embeddings where the schema gives none. The paper takes

@@ -27,6 +27,10 @@ class DCNV2(Ranker):
     network takes its output (`stacked`) or runs beside it (`parallel`). Embeddings may differ in
     width. Crosses of the schema are left out: the model learns its own.
 
+    When to choose it:
+        A first choice among the deep rankers where columns differ in width: crosses of any
+        degree, at a cost that `rank` bounds.
+
     Args:
         schema: Fitted schema with a label.
         embedding_dim: Width of the embeddings where the schema gives none.

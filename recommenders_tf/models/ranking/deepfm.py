@@ -25,6 +25,10 @@ class DeepFM(Ranker):
     number itself; the vector of a list is the mean of its ids' vectors. Crosses of the schema are
     left out: the model learns its own.
 
+    When to choose it:
+        Where most columns are categories and pairs of them matter: it has no more to tune
+        than its network. A first deep ranker for clicks.
+
     Args:
         schema: Fitted schema with a label. All columns must have the same `embedding_dim`, as
             inner products of all pairs are taken.

@@ -26,6 +26,10 @@ class DLRM(Ranker):
     one counts as an id) there is no bottom network, and the top takes the products alone. Crosses
     of the schema are left out: the model learns its own.
 
+    When to choose it:
+        Where many numbers stand beside large tables of categories, and the layers have to
+        be as few as the tables are large.
+
     Args:
         schema: Fitted schema with a label. All columns of ids must have the same `embedding_dim`,
             as inner products of all pairs are taken.

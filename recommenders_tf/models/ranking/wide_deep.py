@@ -25,6 +25,10 @@ class WideDeep(Ranker):
     network over embeddings and numeric columns. As in the paper the wide part is trained with
     FTRL and L1, the deep part with Adagrad.
 
+    When to choose it:
+        Where some combinations of columns are known to matter and are written into the
+        schema as crosses; the deep part then covers what nobody thought of.
+
     Args:
         schema: Fitted schema with a label; its cross columns are the crosses.
         embedding_dim: Width of the deep part's embeddings where the schema gives none.

@@ -27,6 +27,10 @@ class TwoTower(Retriever):
     log of how likely the item is to be in a batch (Yi et al. 2019, eq. 4). Q is the item's share
     of the examples seen so far.
 
+    When to choose it:
+        To retrieve from a large catalogue by features of users and items, new items among
+        them; let a ranking model order what it finds.
+
     Args:
         schema: Fitted schema; all user features go into the query tower, all item features into
             the candidate tower.
