@@ -12,7 +12,7 @@ from recommenders_tf.layers.parallel_dense import ParallelDense
 
 @tf.keras.saving.register_keras_serializable("recommenders_tf")
 class ParallelMLP(tf.keras.layers.Layer):
-    """Applies n stacks of dense layers that share no weight, each layer of all in one product.
+    """Applies n stacks of dense layers that share no weight, layer by layer.
 
     Args:
         count: Number n of networks.

@@ -38,7 +38,7 @@ def test_equation(shape) -> None:
     parts = inputs.transpose(1, 0, 2) if inputs.ndim == 3 else [inputs] * (TASKS + 1)
 
     def expert(number: int, x: np.ndarray) -> np.ndarray:
-        return np.maximum(x @ kernel[number] + bias[number], 0)
+        return np.maximum(x @ kernel[:, number] + bias[number], 0)
 
     def mixed(x: np.ndarray, gate: np.ndarray, experts: list[np.ndarray]) -> np.ndarray:
         scores = np.exp(x @ gate)
@@ -48,9 +48,9 @@ def test_equation(shape) -> None:
     own = [[expert(task * OWN + i, parts[task]) for i in range(OWN)] for task in range(TASKS)]
     shared = [expert(TASKS * OWN + i, parts[TASKS]) for i in range(SHARED)]
     for task in range(TASKS):
-        expected = mixed(parts[task], task_gates[task], [*own[task], *shared])
+        expected = mixed(parts[task], task_gates[:, task], [*own[task], *shared])
         np.testing.assert_allclose(layer(inputs)[:, task], expected, rtol=1e-4, atol=1e-5)
-    expected = mixed(parts[TASKS], all_gate[0], [*itertools.chain(*own), *shared])
+    expected = mixed(parts[TASKS], all_gate[:, 0], [*itertools.chain(*own), *shared])
     np.testing.assert_allclose(layer(inputs)[:, TASKS], expected, rtol=1e-4, atol=1e-5)
 
 

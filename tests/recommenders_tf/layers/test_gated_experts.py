@@ -36,7 +36,7 @@ def test_equation(tensors) -> None:
         for gate in range(GATES):
             x = looked_at[example] if looked_at.ndim == 2 else looked_at[example, gate]
             outputs = experts[example] if experts.ndim == 3 else experts[example, gate]
-            shares = np.exp(x @ kernel[gate])
+            shares = np.exp(x @ kernel[:, gate])
             for share, output in zip(shares / shares.sum(), outputs, strict=True):
                 expected[example, gate] += share * output
     np.testing.assert_allclose(layer(*tensors), expected, rtol=1e-4, atol=1e-6)

@@ -27,8 +27,8 @@ def test_each_network_is_one_by_itself(inputs) -> None:
     w1, b1, w2, b2 = layer.get_weights()
     for index in range(4):
         own = inputs if inputs.ndim == 2 else inputs[:, index]
-        hidden = np.maximum(own @ w1[index] + b1[index], 0)
-        expected = 1 / (1 + np.exp(-(hidden @ w2[index] + b2[index])))
+        hidden = np.maximum(own @ w1[:, index] + b1[index], 0)
+        expected = 1 / (1 + np.exp(-(hidden @ w2[:, index] + b2[index])))
         np.testing.assert_allclose(layer(inputs)[:, index], expected, rtol=1e-5)
 
 
