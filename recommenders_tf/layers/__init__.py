@@ -17,6 +17,7 @@ from recommenders_tf.layers.field_aware_interaction import FieldAwareInteraction
 from recommenders_tf.layers.first_order import FirstOrder
 from recommenders_tf.layers.gated_experts import GatedExperts
 from recommenders_tf.layers.growing_vocabulary import GrowingVocabulary
+from recommenders_tf.layers.inner_product import InnerProduct
 from recommenders_tf.layers.mask_block import MaskBlock
 from recommenders_tf.layers.masked_mean import MaskedMean
 from recommenders_tf.layers.matrix_cross import MatrixCross
@@ -24,12 +25,14 @@ from recommenders_tf.layers.mini_batch_penalty import MiniBatchPenalty
 from recommenders_tf.layers.mixture_cross import MixtureCross
 from recommenders_tf.layers.mlp import MLP
 from recommenders_tf.layers.next_behaviour_loss import NextBehaviourLoss
+from recommenders_tf.layers.outer_product import OuterProduct
 from recommenders_tf.layers.pair_attention import PairAttention
 from recommenders_tf.layers.parallel_dense import ParallelDense
 from recommenders_tf.layers.parallel_mlp import ParallelMLP
 from recommenders_tf.layers.quotient_remainder_embedding import QuotientRemainderEmbedding
 from recommenders_tf.layers.reserved_zeros import ReservedZeros
 from recommenders_tf.layers.reset_rows import reset_rows
+from recommenders_tf.layers.residual_unit import ResidualUnit
 from recommenders_tf.layers.softmax_attention import SoftmaxAttention
 from recommenders_tf.layers.squeeze_excitation import SqueezeExcitation
 from recommenders_tf.layers.stacked_embedding import StackedEmbedding
@@ -56,17 +59,20 @@ __all__ = [
     "FirstOrder",
     "GatedExperts",
     "GrowingVocabulary",
+    "InnerProduct",
     "MaskBlock",
     "MaskedMean",
     "MatrixCross",
     "MiniBatchPenalty",
     "MixtureCross",
     "NextBehaviourLoss",
+    "OuterProduct",
     "PairAttention",
     "ParallelDense",
     "ParallelMLP",
     "QuotientRemainderEmbedding",
     "ReservedZeros",
+    "ResidualUnit",
     "SoftmaxAttention",
     "SqueezeExcitation",
     "StackedEmbedding",

@@ -8,12 +8,9 @@ from typing import Any
 import tensorflow as tf
 
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
-from recommenders_tf.layers.uniform_negatives import UniformNegatives
-from recommenders_tf.models.retriever import Retriever
-from recommenders_tf.optimizers import LazyAdam
+from recommenders_tf.models.sampled_retriever import SampledRetriever
 from recommenders_tf.registry import register
-from recommenders_tf.schema import FeatureSchema, SchemaError
-from recommenders_tf.tasks.ranking_task import RankingTask
+from recommenders_tf.schema import FeatureSchema
 
 
 @register(
@@ -21,12 +18,16 @@ from recommenders_tf.tasks.ranking_task import RankingTask
     "IEEE Computer 2009; loss of Rendle et al.: Neural Collaborative Filtering vs. Matrix "
     "Factorization Revisited, RecSys 2020, arXiv:2005.09683"
 )
-class MF(Retriever):
+class MF(SampledRetriever):
     """Scores a pair by μ + b_u + b_i + p_uᵀq_i, trained to tell events from sampled negatives.
 
     The score is that of Koren et al. (2009, eq. 4); the loss is the logistic one of Rendle et al.
     (2020, section 3.1): each event is a positive, with `num_negatives` items drawn uniformly from
     the catalogue as its negatives.
+
+    When to choose it:
+        Where there are ids of users and items alone, or as the control that any neural
+        model has to beat. It retrieves from a whole catalogue.
 
     Args:
         schema: Fitted schema; only the ids of user and item are used.
@@ -39,6 +40,7 @@ class MF(Retriever):
 
     Raises:
         SchemaError: The item id grows.
+        ValueError: `num_negatives` is below 1.
 
     Example:
         >>> from recommenders_tf import data
@@ -60,17 +62,10 @@ class MF(Retriever):
         learning_rate: float = 0.002,
         **kwargs: Any,
     ) -> None:
-        super().__init__(schema, **kwargs)
-        if schema.item_id.growing:
-            raise SchemaError(
-                f"Column `{schema.item_id.name}` grows, so its vocabulary is not there for "
-                "negatives to be drawn from: give it `hash_buckets` in place of `growing`."
-            )
+        super().__init__(schema, num_negatives, learning_rate, **kwargs)
         self.embedding_dim = embedding_dim
-        self.num_negatives = num_negatives
         self.l2 = l2
         self.init_stddev = init_stddev
-        self.learning_rate = learning_rate
         self._user, self._item = schema.user_id.name, schema.item_id.name
         normal = tf.keras.initializers.RandomNormal(stddev=init_stddev)
         ids = {"user": self._user, "item": self._item}
@@ -81,15 +76,7 @@ class MF(Retriever):
         self.biases = {
             side: FeatureEmbedding(schema, [name], 1, False, "zeros") for side, name in ids.items()
         }
-        self.negatives = UniformNegatives(schema.vocabulary_size(schema.item_id), num_negatives)
         self.mean = self.add_weight(name="mean", shape=[], initializer="zeros")
-        self.task = RankingTask(
-            loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum")
-        )
-
-    def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
-        """Return Adam that touches only the rows of the batch."""
-        return LazyAdam(self.learning_rate)
 
     def encode_query(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return [p_u, μ + b_u, 1], `[batch, embedding_dim + 2]`."""
@@ -102,16 +89,6 @@ class MF(Retriever):
         (factor,), (bias,) = self.factors["item"](features), self.biases["item"](features)
         return tf.concat([factor, tf.ones_like(bias), bias], axis=-1)
 
-    def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
-        """Return the mean logistic loss over events and their negatives."""
-        features, _, _ = tf.keras.utils.unpack_x_y_sample_weight(inputs)
-        query = self.encode_query(features)
-        events = tf.shape(query)[0]
-        items = tf.concat([features[self._item][:, tf.newaxis], self.negatives(query)], axis=1)
-        flat = self.encode_candidates({self._item: tf.reshape(items, [-1])})
-        candidates = tf.reshape(flat, [events, 1 + self.num_negatives, -1])
-        logits = tf.cast(tf.einsum("bd,bnd->bn", query, candidates), tf.float32)
-        labels = tf.concat([tf.ones([events, 1]), tf.zeros_like(logits[:, 1:])], axis=1)
-        loss = self.task(tf.reshape(labels, [-1, 1]), tf.reshape(logits, [-1, 1]))
-        penalty = self.l2 * sum(tf.nn.l2_loss(tf.cast(v, tf.float32)) for v in (query, candidates))
-        return (loss + penalty) / tf.cast(events, tf.float32)
+    def penalty(self, query: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
+        """Return `l2` / 2 times the squares of all vectors."""
+        return self.l2 * sum(tf.nn.l2_loss(tf.cast(v, tf.float32)) for v in (query, candidates))

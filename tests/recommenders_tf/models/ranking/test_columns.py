@@ -13,12 +13,18 @@ NAMES = (
     "autoint",
     "dcn",
     "dcn_v2",
+    "deep_crossing",
     "deepfm",
+    "dien",
     "din",
+    "din_base",
     "dlrm",
     "fibinet",
     "final_mlp",
+    "ipnn",
     "masknet",
+    "opnn",
+    "pnn",
     "xdeepfm",
 )
 
