@@ -59,7 +59,7 @@ class AFM(Ranker):
         attention_units: int = 16,
         attention_l2: float = 0.0,
         dropout: float = 0.5,
-        learning_rate: float = 0.001,
+        learning_rate: float = 0.01,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)

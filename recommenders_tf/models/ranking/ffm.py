@@ -55,7 +55,7 @@ class FFM(Ranker):
         schema: FeatureSchema,
         embedding_dim: int = 4,
         use_linear: bool = True,
-        learning_rate: float = 0.001,
+        learning_rate: float = 0.01,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)

@@ -62,7 +62,7 @@ class FM(Ranker):
         schema: FeatureSchema,
         embedding_dim: int = 10,
         order: int = 2,
-        learning_rate: float = 0.001,
+        learning_rate: float = 0.01,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
@@ -84,7 +84,7 @@ class FM(Ranker):
             )
             for degree in range(2, order + 1)
         ]
-        self.interactions = [
+        self.interactions: list[tf.keras.layers.Layer] = [
             FactorizationMachine(name="order_2"),
             *(AnovaKernel(degree, name=f"order_{degree}") for degree in range(3, order + 1)),
         ]

@@ -65,7 +65,7 @@ class FNN(Pretraining, Ranker):
         activation: str = "tanh",
         dropout: float = 0.0,
         pretrain_epochs: int = 1,
-        learning_rate: float = 0.001,
+        learning_rate: float = 0.01,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)

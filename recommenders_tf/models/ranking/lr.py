@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
@@ -41,6 +41,10 @@ class LR(Ranker):
         >>> model.score(train.log.events[:3]).shape
         (3,)
     """
+
+    contract_exceptions: ClassVar[Mapping[str, str]] = {
+        "learns": "The planted signal is which users meet which items; single features show nothing."
+    }
 
     def __init__(self, schema: FeatureSchema, learning_rate: float = 0.001, **kwargs: Any) -> None:
         super().__init__(schema, **kwargs)

@@ -62,7 +62,7 @@ class NFM(Ranker):
         pooling_dropout: float = 0.5,
         dropout: float = 0.3,
         batch_norm: bool = True,
-        learning_rate: float = 0.001,
+        learning_rate: float = 0.01,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
