@@ -18,7 +18,7 @@ def recurrence(layer, inputs, attention):
     wu, wr, wh = np.split(layer.kernel.numpy(), 3, axis=1)
     uu, ur, uh = np.split(layer.recurrent_kernel.numpy(), 3, axis=1)
     bu, br, bh = np.split(layer.bias.numpy(), 3)
-    state = np.zeros(len(layer.recurrent_kernel))
+    state = np.zeros(len(uu))
     for i, a in zip(inputs, attention, strict=True):
         if layer.kind == "aigru":
             i = a * i

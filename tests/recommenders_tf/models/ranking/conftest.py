@@ -17,7 +17,7 @@ COLUMNS = {
     "user_id": {"kind": "id", "role": "user", "vocabulary_size": 7},
     "age": {"kind": "numeric", "role": "user", "boundaries": [18.0, 30.0], "vocabulary_size": 5},
     "history": {"kind": "sequence", "role": "user", "source": "item_id", "max_length": 4},
-    "categories": {"kind": "sequence", "role": "user", "source": "category", "max_length": 3},
+    "categories": {"kind": "sequence", "role": "user", "source": "category", "max_length": 4},
     "item_id": {"kind": "id", "role": "item", "vocabulary_size": 9},
     "similar": {"kind": "categorical", "role": "item", "share_with": "item_id"},
     "category": {"kind": "categorical", "role": "item", "vocabulary_size": 6},

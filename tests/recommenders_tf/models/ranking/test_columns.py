@@ -10,6 +10,7 @@ from recommenders_tf import registry
 from recommenders_tf.schema import FIRST_ID
 
 NAMES = (
+    "afm",
     "autoint",
     "dcn",
     "dcn_v2",
@@ -19,19 +20,29 @@ NAMES = (
     "din",
     "din_base",
     "dlrm",
+    "esmm",
+    "ffm",
     "fibinet",
     "final_mlp",
+    "fm",
+    "fnn",
     "ipnn",
+    "lr",
     "masknet",
+    "mmoe",
+    "nfm",
     "opnn",
+    "ple",
     "pnn",
+    "shared_bottom",
     "xdeepfm",
 )
 
 
 @pytest.fixture(scope="module", params=NAMES)
 def model(request, schema, randomized):
-    return randomized(registry.get(request.param)(schema, embedding_dim=3))
+    width = {} if request.param == "lr" else {"embedding_dim": 3}
+    return randomized(registry.get(request.param)(schema, **width))
 
 
 def test_only_the_proportions_of_weights_count(model, batch) -> None:

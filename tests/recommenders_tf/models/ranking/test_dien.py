@@ -17,19 +17,9 @@ def changed(schema, name, **fields):
     return schema.replace([Column.from_dict(name, schema[name].to_dict() | fields)])
 
 
-@pytest.fixture(scope="module")
-def aligned(schema, batch):
-    """The schema with sequences of one length, and the batch with their ids side by side."""
-    ids = 2 + batch["history"].numpy() % 4
-    ids = tf.constant(np.where(batch["history_mask"], ids, 0))
-    fields = {"categories": ids, "categories_mask": batch["history_mask"]}
-    return changed(schema, "categories", max_length=4), batch | fields
-
-
 @pytest.fixture
-def model(aligned):
+def model(schema, batch):
     def make(**arguments):
-        schema, batch = aligned
         model = DIEN(schema, **SMALL, **arguments)
         model(batch)
         random = np.random.default_rng(1)
@@ -53,9 +43,8 @@ def states(layer, inputs, attention):
 
 
 @pytest.mark.parametrize("evolution", ["augru", "agru", "aigru"])
-def test_equation(model, aligned, column_vectors, evolution) -> None:
+def test_equation(model, batch, column_vectors, evolution) -> None:
     """Zhou et al. 2019, figure 1: extraction, attention to the candidate (eq. 8), evolution."""
-    _, batch = aligned
     model = model(evolution=evolution)
     vectors = column_vectors(model.embed)
     candidate = np.concatenate([vectors["item_id"], vectors["category"]], axis=1)
@@ -72,9 +61,8 @@ def test_equation(model, aligned, column_vectors, evolution) -> None:
     np.testing.assert_allclose(model(batch), hidden @ w2 + b2, rtol=1e-4, atol=1e-5)
 
 
-def test_auxiliary_loss_is_of_the_interests_and_of_training_alone(model, aligned) -> None:
+def test_auxiliary_loss_is_of_the_interests_and_of_training_alone(model, batch) -> None:
     """Eq. 7: α times what the interests cannot tell of the next behaviour."""
-    _, batch = aligned
     plain, weighted = model(auxiliary_weight=0.0), model(auxiliary_weight=0.3)
     mask = batch["history_mask"]
     steps = tf.constant(behaviours(weighted, batch))
@@ -91,8 +79,7 @@ def test_auxiliary_loss_is_of_the_interests_and_of_training_alone(model, aligned
     assert not plain.losses
 
 
-def test_the_order_of_the_past_matters(model, aligned) -> None:
-    _, batch = aligned
+def test_the_order_of_the_past_matters(model, batch) -> None:
     model = model()
     full = np.flatnonzero(batch["history_mask"].numpy().all(axis=1))
     reversed_ = {n: batch[n][:, ::-1] for n in ("history", "categories")}
@@ -103,12 +90,12 @@ def test_the_order_of_the_past_matters(model, aligned) -> None:
 
 def test_sequences_must_go_together(schema) -> None:
     with pytest.raises(SchemaError, match="`categories` has the `max_length` 3 and `history` 4"):
-        DIEN(schema)
+        DIEN(changed(schema, "categories", max_length=3))
     columns = [c for c in schema.columns.values() if c.kind is not Kind.SEQUENCE]
     with pytest.raises(SchemaError, match="has no column of kind `sequence`"):
         DIEN(FeatureSchema(columns))
-    same = changed(schema, "categories", max_length=4, share_with="tags")
+    same = changed(schema, "categories", share_with="tags")
     with pytest.raises(SchemaError, match="`categories` is 5 wide and its source `category` 18"):
         DIEN(changed(same, "tags", embedding_dim=5))
     with pytest.raises(ValueError, match="`evolution` is `gru`; it must be one of augru, agru"):
-        DIEN(changed(schema, "categories", max_length=4), evolution="gru")
+        DIEN(schema, evolution="gru")
