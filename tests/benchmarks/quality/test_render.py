@@ -1,0 +1,74 @@
+"""The page of results from rows."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks.quality import render
+
+
+def row(model, metric, values, published=None, **fields):
+    base = {
+        "model": model,
+        "dataset": "toy",
+        "protocol": "given split",
+        "metric": metric,
+        "mean": sum(values) / len(values),
+        "std": 0.01 if len(values) > 1 else None,
+        "seeds": [*range(1, len(values) + 1)],
+        "values": values,
+        "published": published,
+        "source": "a paper" if published else None,
+        "command": "python -m benchmarks.quality run toy.yaml --only fm --seed 1 --again",
+        "commit": "abc",
+        "machine": "2 CPU, x86_64",
+    }
+    return base | fields
+
+
+ROWS = [
+    row("lr", "AUC", [0.5, 0.5, 0.5]),
+    row("lr", "AUC", [0.7, 0.71, 0.75]),  # newer than the one before
+    row("lr", "LogLoss", [0.4, 0.4, 0.4]),
+    row("fm", "AUC", [0.8, 0.82, 0.84], published=0.81),
+    row("fm", "LogLoss", [0.3, 0.3, 0.3]),
+    row("mf", "HR@10", [0.6]),
+]
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    results, readme = tmp_path / "rows.jsonl", tmp_path / "README.md"
+    results.write_text("".join(json.dumps(values) + "\n" for values in ROWS))
+    readme.write_text(f"before\n{render.BEGIN}\nold\n{render.END}\nafter\n")
+    for name, path in (("RESULTS", results), ("README", readme), ("PAGE", tmp_path / "page.md")):
+        monkeypatch.setattr(render, name, path)
+    return render.render().read_text(), readme.read_text()
+
+
+def test_a_table_ranks_models_and_shows_gap_and_p(page):
+    text, _ = page
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    assert [line.split("`")[1] for line in lines] == ["fm", "lr", "mf"]
+    assert "| 0.8200 ± 0.0100 (0.8100, +0.0100) | 0.3000 ± 0.0100 |  | 3 | abc |" in lines[0]
+    # Differences 0.10, 0.11, 0.09: t = 0.1 / (0.01 / √3), and p of two degrees of freedom.
+    assert "| 0.003 | 3 | abc |" in lines[1]
+    assert "| 0.6000 |  | 1 | abc |" in lines[2]
+    assert "`fm`: a paper." in text
+    assert "    python -m benchmarks.quality run toy.yaml\n" in text
+
+
+def test_models_of_other_metrics_stand_in_a_table_of_their_own(page):
+    assert "## toy: AUC, LogLoss" in page[0]
+    assert "## toy: HR@10" in page[0]
+
+
+def test_the_readme_gets_the_best_model_of_each_table(page):
+    _, readme = page
+    assert readme.startswith("before\n")
+    assert readme.endswith("after\n")
+    assert "| toy | `fm` | AUC | 0.8200 ± 0.0100 (0.8100, +0.0100) |" in readme
+    assert "old" not in readme
+    assert "lr" not in readme
