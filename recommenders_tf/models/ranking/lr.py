@@ -43,7 +43,7 @@ class LR(Ranker):
     """
 
     contract_exceptions: ClassVar[Mapping[str, str]] = {
-        "learns": "The planted signal is which users meet which items; single features show nothing."
+        "learns": "The planted signal is which user meets which item; no single feature shows it."
     }
 
     def __init__(self, schema: FeatureSchema, learning_rate: float = 0.001, **kwargs: Any) -> None:

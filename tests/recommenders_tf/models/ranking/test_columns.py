@@ -37,6 +37,10 @@ NAMES = (
     "shared_bottom",
     "xdeepfm",
 )
+ARGUMENTS = {
+    "fnn": {"embedding_dim": 3, "activation": "relu"},  # large random weights saturate its tanh
+    "lr": {},
+}
 
 
 @pytest.fixture(scope="module", params=NAMES)
