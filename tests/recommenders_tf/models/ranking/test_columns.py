@@ -45,8 +45,8 @@ ARGUMENTS = {
 
 @pytest.fixture(scope="module", params=NAMES)
 def model(request, schema, randomized):
-    width = {} if request.param == "lr" else {"embedding_dim": 3}
-    return randomized(registry.get(request.param)(schema, **width))
+    arguments = ARGUMENTS.get(request.param, {"embedding_dim": 3})
+    return randomized(registry.get(request.param)(schema, **arguments))
 
 
 def test_only_the_proportions_of_weights_count(model, batch) -> None:
