@@ -80,7 +80,7 @@ def _section(dataset: str, protocol: str, metrics: tuple[str, ...], rows: list[R
     lines = [
         f"## {dataset}: {', '.join(metrics)}\n",
         f"Protocol: {protocol}. {best['machine']}.\n",
-        *(f"    {command}" for command in dict.fromkeys(_command(row) for row in rows)),
+        *(f"    {command}" for command in dict.fromkeys(row["command"] for row in rows)),
         "",
         f"| model | {' | '.join(metrics)} | p | seeds | commit |",
         f"|---|{'---|' * len(metrics)}---|---|---|",
@@ -99,15 +99,6 @@ def _section(dataset: str, protocol: str, metrics: tuple[str, ...], rows: list[R
             sources.setdefault(source, []).append(f"`{model}`")
     cited = [f"{', '.join(models)}: {source}." for source, models in sources.items()]
     return "\n".join([*lines, "", *(["Published: " + " ".join(cited), ""] if cited else [])])
-
-
-def _command(row: Row) -> str:
-    """Return the command of a row without the choice of one model or seed."""
-    words = row["command"].split()
-    for option in ("--only", "--seed"):
-        if option in words:
-            del words[words.index(option) : words.index(option) + 2]
-    return " ".join(word for word in words if word != "--again")
 
 
 def _by_seed(row: Row) -> dict[int, float]:

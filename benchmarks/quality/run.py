@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pathlib
 import platform
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +16,7 @@ from benchmarks.quality import datasets
 from benchmarks.quality.config import Config, Entry
 from benchmarks.quality.held_out import Splits
 from benchmarks.quality.render import RESULTS
-from benchmarks.records import commit, read, write
+from benchmarks.records import ROOT, commit, read, write
 
 _KEY = ("model", "dataset", "protocol", "recipe")
 
@@ -63,7 +62,7 @@ def run(
             console.print(f"[bold]{entry.name}[/] seed {number}: {shown} ({seconds:.0f} s)")
             if not validation:
                 rows = read(results)
-                write(results, [*_merged(rows, key, entry, number, values)])
+                write(results, [*_merged(rows, key, entry, number, values, path)])
 
 
 def _measure(entry: Entry, splits: Splits, seed: int) -> dict[str, float]:
@@ -96,10 +95,13 @@ def _merged(
     entry: Entry,
     seed: int,
     values: dict[str, float],
+    path: pathlib.Path,
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows with those of a model's recipe last, the values of a new seed among them."""
     earlier = {row["metric"]: row for row in rows if _is_of(row, key)}
     yield from (row for row in rows if not _is_of(row, key))
+    path = path.resolve()
+    command = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name
     for metric, value in values.items():
         by_seed = (
             dict(zip(*(earlier[metric][k] for k in ("seeds", "values")), strict=True))
@@ -118,7 +120,7 @@ def _merged(
             "values": measured,
             "published": published,
             "source": entry.source if published is not None else None,
-            "command": " ".join(["python -m benchmarks.quality run", *sys.argv[2:]]),
+            "command": f"python -m benchmarks.quality run {command}",
             "commit": commit(),
             "machine": f"{os.cpu_count()} CPU, {platform.machine()}",
             "recipe": key["recipe"],

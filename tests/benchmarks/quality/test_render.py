@@ -21,7 +21,7 @@ def row(model, metric, values, published=None, **fields):
         "values": values,
         "published": published,
         "source": "a paper" if published else None,
-        "command": "python -m benchmarks.quality run toy.yaml --only fm --seed 1 --again",
+        "command": "python -m benchmarks.quality run toy.yaml",
         "commit": "abc",
         "machine": "2 CPU, x86_64",
     }

@@ -84,6 +84,7 @@ def test_a_run_adds_the_seeds_that_have_no_row(config, toy, tmp_path, monkeypatc
     assert (row["seeds"], row["published"], row["source"]) == ([1, 2], 0.5, "a table")
     assert row["mean"] == pytest.approx(np.mean(row["values"]), abs=1e-5)
     assert row["std"] == pytest.approx(np.std(row["values"], ddof=1), abs=1e-5)
+    assert row["command"] == "python -m benchmarks.quality run toy.yaml"
     assert rows["one", "NDCG@10"]["published"] is None
     config.write_text(TEXT.replace("embedding_dim: 4", "embedding_dim: 5"))
     run.run(config, only="one", seed=1, results=results)
