@@ -23,7 +23,8 @@ Each line is the newest row of its kind.
 - Contenders are processes of their own with the same examples, batches of 4,096, threads and
   processors. They train by turns, a block of steps each, five rounds after one to warm up; the
   machine's own limits are measured in every round too. The figure is the median of the rounds, so
-  a ratio compares what was measured within a minute.
+  a ratio compares what was measured within a minute; a limit is the best of the rounds, since what
+  disturbs the machine is no limit.
 - `cpu/wall` is the processor time of our process by the time that passed. A round in which other
   processes took more than 5 % of the time is measured again, five times at most.
 - `limit` is the rate at which a step would run if it did nothing but the matrix products of its
