@@ -20,15 +20,12 @@ class Recipe:
         training: How it is trained; `patience` counts epochs on the watched part.
         hyper_parameters: Arguments of the constructor.
         reduce_rate: What an epoch without a better value multiplies the learning rate by.
-        batch_norm: Attributes of all batch normalizations, `momentum` and `epsilon`; empty leaves
-            them as the model has them.
     """
 
     model: str
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
     hyper_parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
     reduce_rate: float = 1.0
-    batch_norm: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as rows keep it: of the training, what is not the default."""
@@ -85,7 +82,7 @@ class Config:
         return cls(values["dataset"], tuple(values["seeds"]), entries)
 
 
-_SHARED = ("training", "hyper_parameters", "reduce_rate", "batch_norm")
+_SHARED = ("training", "hyper_parameters", "reduce_rate")
 
 
 def _entry(where: str, name: str, values: dict[str, Any], own: dict[str, Any]) -> Entry:

@@ -22,20 +22,11 @@ def fit(recipe: Recipe, splits: Splits, seed: int) -> Any:
     with training.prepare(config).scope():
         model = registry.get(recipe.model)(splits.train.schema, **recipe.hyper_parameters)
         training.compile_model(model, config)
-    _set_normalizations(model, recipe)
     watch = []
     if patience is not None and splits.watched is not None:
         watch = [BestEpoch(splits.watched, patience, recipe.reduce_rate)]
     training.train(model, splits.train, config, callbacks=watch)
     return model
-
-
-def _set_normalizations(model: Any, recipe: Recipe) -> None:
-    """Give the batch normalizations of a model what a recipe says of them."""
-    for layer in model._flatten_layers():
-        if isinstance(layer, tf.keras.layers.BatchNormalization):
-            for name, value in recipe.batch_norm.items():
-                setattr(layer, name, value)
 
 
 class BestEpoch(tf.keras.callbacks.Callback):

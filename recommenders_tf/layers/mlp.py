@@ -20,7 +20,7 @@ class MLP(tf.keras.layers.Layer):
         final_activation: Activation of the last layer, one of Keras.
         dropout: Share of the values set to zero after every layer but the last.
         batch_norm: Whether every layer but the last is normalized over the batch before it is
-            activated.
+            activated; see `batch_normalization`.
         **kwargs: Of the Keras layer.
 
     Call arguments:
@@ -62,7 +62,7 @@ class MLP(tf.keras.layers.Layer):
         for width in self.units[:-1]:
             self.blocks.append(tf.keras.layers.Dense(width))
             if batch_norm:
-                self.blocks.append(tf.keras.layers.BatchNormalization())
+                self.blocks.append(batch_normalization())
             self.blocks.append(activation_layer(activation))
             if dropout:
                 self.blocks.append(tf.keras.layers.Dropout(dropout))
@@ -85,6 +85,20 @@ class MLP(tf.keras.layers.Layer):
             "dropout": self.dropout,
             "batch_norm": self.batch_norm,
         }
+
+
+def batch_normalization(**kwargs: Any) -> tf.keras.layers.BatchNormalization:
+    """Return a normalization that is of use after some ten batches.
+
+    Keras' own momentum, 0.99, takes hundreds: where an epoch has fewer, validation sees activations
+    that are normalized by what the network was long ago, and early stopping ends a training that
+    has only begun. Its epsilon, 1e-3, is not small beside the activations of regularized
+    embeddings.
+
+    Args:
+        **kwargs: Of the Keras layer.
+    """
+    return tf.keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, **kwargs)
 
 
 def activation_layer(name: str) -> tf.keras.layers.Layer:

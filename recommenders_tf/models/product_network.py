@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from recommenders_tf.layers import MLP, FeatureEmbedding
+from recommenders_tf.layers.mlp import batch_normalization
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.schema import FeatureSchema
 
@@ -53,7 +54,7 @@ class ProductNetwork(Ranker):
         first, *rest = hidden_units
         self.linear = tf.keras.layers.Dense(first, name="linear")
         self.products = products(first)
-        self.first = [tf.keras.layers.BatchNormalization()] if batch_norm else []
+        self.first = [batch_normalization()] if batch_norm else []
         self.first += [tf.keras.layers.ReLU(), tf.keras.layers.Dropout(dropout)]
         self.deep = MLP([*rest, 1], dropout=dropout, batch_norm=batch_norm, name="deep")
 

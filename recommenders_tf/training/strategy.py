@@ -26,8 +26,8 @@ def prepare(config: TrainingConfig) -> tf.distribute.Strategy:
         otherwise the present one.
 
     Raises:
-        ValueError: There is no `config.optimizer`, `config.devices` names GPUs that are not there or cannot be chosen any more, or
-            TF_CONFIG cannot be understood.
+        ValueError: There is no `config.optimizer`, `config.devices` names GPUs that are not there
+            or cannot be chosen any more, or TF_CONFIG cannot be understood.
 
     Example:
         >>> prepare(TrainingConfig()).num_replicas_in_sync

@@ -41,7 +41,7 @@ class DIEN(Ranker):
 
     When to choose it:
         Where tastes move and the order of a long past tells more than what is in it. The two
-        recurrent networks go step by step, so `din` is several times as fast.
+        recurrent networks go step by step, which takes longer than what `din` does at once.
 
     Args:
         schema: Fitted schema with a label and at least one sequence.

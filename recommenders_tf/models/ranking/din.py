@@ -26,6 +26,10 @@ class DIN(Ranker):
     softmax after it, so that a strong interest has a large sum. Embeddings may differ in width.
     Crosses of the schema are left out: the model learns its own.
 
+    When to choose it:
+        Where users have many interests, and which of them counts depends on the candidate: shops
+        and streams with a past of clicks to attend to.
+
     Args:
         schema: Fitted schema with a label and at least one sequence.
         embedding_dim: Width of the embeddings where the schema gives none.

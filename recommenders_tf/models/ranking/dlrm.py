@@ -36,6 +36,8 @@ class DLRM(Ranker):
         embedding_dim: Width of the embeddings.
         bottom_units: Hidden layers of the bottom network.
         top_units: Hidden layers of the top network.
+        dropout: Share of values dropped after each hidden layer of the top network.
+        batch_norm: Whether hidden layers of the top network are normalized over the batch.
         learning_rate: Of Adagrad.
         **kwargs: Of the Keras model.
 
@@ -58,6 +60,8 @@ class DLRM(Ranker):
         embedding_dim: int = 16,
         bottom_units: Sequence[int] = (512, 256, 64),
         top_units: Sequence[int] = (512, 256),
+        dropout: float = 0.0,
+        batch_norm: bool = False,
         learning_rate: float = 0.02,
         **kwargs: Any,
     ) -> None:
@@ -65,6 +69,8 @@ class DLRM(Ranker):
         self.embedding_dim = embedding_dim
         self.bottom_units = bottom_units
         self.top_units = top_units
+        self.dropout = dropout
+        self.batch_norm = batch_norm
         self.learning_rate = learning_rate
         ids = [c.name for c in schema.uncrossed if c.has_ids]
         numbers = [c.name for c in schema.features if c.is_numeric]
@@ -76,7 +82,7 @@ class DLRM(Ranker):
             )
             self.bottom = MLP([*bottom_units, embedding_dim], "relu", "relu", name="bottom")
         self.interact = DotInteraction(name="interact")
-        self.top = MLP([*top_units, 1], name="top")
+        self.top = MLP([*top_units, 1], dropout=dropout, batch_norm=batch_norm, name="top")
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
         """Return Adagrad."""

@@ -30,8 +30,9 @@ class ESMM(MultiTaskRanker):
     predict, and the model is the tower of pCTR. Embeddings may differ in width. Crosses of the
     schema are left out.
 
-    When to choose it: where one label can only follow on another, such as a purchase on a click,
-    and is rare. For labels that do not imply each other choose `MMoE`.
+    When to choose it:
+        Where one label can only follow on another, such as a purchase on a click, and is rare. For
+        labels that do not imply each other choose `MMoE`.
 
     Args:
         schema: Fitted schema with one label or several, each implying the one before.

@@ -27,8 +27,9 @@ class MMoE(MultiTaskRanker):
     The paper has 8 experts, of 16 units under towers of 8 on its made-up data; the sizes here are
     those of the comparison in Tang et al. 2020 (doi:10.1145/3383313.3412236).
 
-    When to choose it: for several labels that have to do with each other, though one does not know
-    how much; each task finds the experts that help it. It costs little more than `SharedBottom`.
+    When to choose it:
+        For several labels that have to do with each other, though one does not know how much; each
+        task finds the experts that help it. It costs little more than `SharedBottom`.
 
     Args:
         schema: Fitted schema with one label or several.

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from recommenders_tf.layers import MLP, BiInteraction, FeatureEmbedding, FirstOrder
+from recommenders_tf.layers.mlp import batch_normalization
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
@@ -78,9 +79,7 @@ class NFM(Ranker):
             schema, columns, embedding_dim, numeric="vector", output="stacked", name="embed"
         )
         self.pool = BiInteraction(name="pool")
-        self.normalize = (
-            tf.keras.layers.BatchNormalization(name="normalize") if batch_norm else None
-        )
+        self.normalize = batch_normalization(name="normalize") if batch_norm else None
         self.drop = tf.keras.layers.Dropout(pooling_dropout, name="drop")
         self.deep = MLP([*hidden_units, 1], dropout=dropout, batch_norm=batch_norm, name="deep")
 

@@ -29,8 +29,9 @@ class PLE(MultiTaskRanker):
     The paper tunes the numbers of experts and of levels; the defaults are small ones. It lets the
     weights of the tasks change over the steps, here they are constant.
 
-    When to choose it: for several labels where what helps one hurts another, which the experts of
-    each task's own prevent. Where `MMoE` serves all labels well it is the cheaper one.
+    When to choose it:
+        For several labels where what helps one hurts another, which the experts of each task's own
+        prevent. Where `MMoE` serves all labels well it is the cheaper one.
 
     Args:
         schema: Fitted schema with one label or several.

@@ -24,8 +24,9 @@ class SharedBottom(MultiTaskRanker):
     comparison in Tang et al. 2020 (doi:10.1145/3383313.3412236). Embeddings may differ in width.
     Crosses of the schema are left out.
 
-    When to choose it: as the first model of several labels. It is the cheapest, and where the
-    labels say much the same nothing is gained by more; where they pull apart, choose `MMoE`.
+    When to choose it:
+        As the first model of several labels. It is the cheapest, and where the labels say much the
+        same nothing is gained by more; where they pull apart, choose `MMoE`.
 
     Args:
         schema: Fitted schema with one label or several.

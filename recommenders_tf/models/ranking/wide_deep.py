@@ -34,6 +34,7 @@ class WideDeep(Ranker):
         embedding_dim: Width of the deep part's embeddings where the schema gives none.
         hidden_units: Hidden layers of the deep part.
         dropout: Share of values dropped after each hidden layer.
+        batch_norm: Whether hidden layers are normalized over the batch.
         wide_learning_rate: Of FTRL.
         wide_l1: L1 penalty of FTRL.
         deep_learning_rate: Of Adagrad.
@@ -55,6 +56,7 @@ class WideDeep(Ranker):
         embedding_dim: int = 32,
         hidden_units: Sequence[int] = (256, 128, 64),
         dropout: float = 0.0,
+        batch_norm: bool = False,
         wide_learning_rate: float = 0.02,
         wide_l1: float = 1e-6,
         deep_learning_rate: float = 0.02,
@@ -64,6 +66,7 @@ class WideDeep(Ranker):
         self.embedding_dim = embedding_dim
         self.hidden_units = hidden_units
         self.dropout = dropout
+        self.batch_norm = batch_norm
         self.wide_learning_rate = wide_learning_rate
         self.wide_l1 = wide_l1
         self.deep_learning_rate = deep_learning_rate
@@ -75,7 +78,7 @@ class WideDeep(Ranker):
         self.embed = FeatureEmbedding(
             schema, deep, embedding_dim, output="concatenated", name="embed"
         )
-        self.deep = MLP([*hidden_units, 1], dropout=dropout, name="deep")
+        self.deep = MLP([*hidden_units, 1], dropout=dropout, batch_norm=batch_norm, name="deep")
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
         """Return FTRL with L1 for the wide part and Adagrad for the rest.

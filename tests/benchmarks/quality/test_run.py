@@ -125,15 +125,6 @@ class _StartAtZero(tf.keras.callbacks.Callback):
         self.model.set_weights([np.zeros([1, 1])])
 
 
-def test_a_recipe_sets_the_batch_normalizations(toy):
-    model = registry.get("deepfm")(toy.train.schema, hidden_units=(8, 8), batch_norm=True)
-    recipe = fit.Recipe("deepfm", batch_norm={"momentum": 0.9, "epsilon": 1e-5})
-    fit._set_normalizations(model, recipe)
-    layers = model._flatten_layers()
-    found = [x for x in layers if isinstance(x, tf.keras.layers.BatchNormalization)]
-    assert [(x.momentum, x.epsilon) for x in found] == [(0.9, 1e-5)] * 2
-
-
 def test_ranking_of_models_and_the_gap():
     rows = [
         {"model": m, "metric": "LogLoss", "mean": v, "std": 0.01, "published": p}

@@ -81,5 +81,5 @@ def test_replicas_share_every_batch_in_turn():
 
 
 def test_an_unknown_optimizer_is_refused_before_the_data_is_encoded():
-    with pytest.raises(ValueError, match="no optimizer 'adam_lazy'; there are .*lazy_adam"):
+    with pytest.raises(ValueError, match=r"no optimizer 'adam_lazy'; there are .*lazy_adam"):
         prepare(TrainingConfig(optimizer="adam_lazy"))
