@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import os
 from typing import Any
 
 import tensorflow as tf
@@ -10,6 +11,8 @@ import tensorflow as tf
 from recommenders_tf.schema import FeatureSchema
 
 _INT64 = tf.int64
+_MOST_AT_ONCE = 8
+"""Batches that are made side by side, and kept ready."""
 _ROUNDS = 12
 """Of the cipher behind `RandomIndexShuffle`: with the usual four, neighbours stay related."""
 
@@ -184,8 +187,12 @@ def with_labels(batch: dict[str, tf.Tensor], schema: FeatureSchema) -> Any:
 def _mapped(steps: tf.data.Dataset, batch: Any) -> tf.data.Dataset:
     """Return the batches of steps, made side by side and ahead of time."""
     plain = tf.autograph.experimental.do_not_convert(batch)
-    dataset = steps.map(plain, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    side_by_side = min(os.cpu_count() or 1, _MOST_AT_ONCE)
+    dataset = steps.map(plain, num_parallel_calls=side_by_side).prefetch(side_by_side)
     options = tf.data.Options()
     # To rewrite the pipeline TensorFlow would copy all data that `gather` holds.
     options.experimental_optimization.apply_default_optimizations = False
+    # The thread that tunes a pipeline sleeps for up to as long as an epoch has taken, and now and
+    # then the end of the epoch waits for it.
+    options.autotune.enabled = False
     return dataset.with_options(options)

@@ -12,7 +12,8 @@ from benchmarks.quality.held_out import Splits
 
 _MODULES = {
     "adult": "adult",
-    "amazon-grocery": "time_split",
+    "amazon-grocery": "event_logs",
+    "amazon-grocery-last-out": "event_logs",
     "amusic": "leave_one_out",
     "criteo-8k": "criteo",
     "frappe": "frappe",
@@ -20,8 +21,9 @@ _MODULES = {
     "lastfm": "leave_one_out",
     "ml-1m": "leave_one_out",
     "movielens-100k": "full_ranking",
-    "movielens-1m": "time_split",
-    "movielens-1m-two-labels": "time_split",
+    "movielens-1m": "event_logs",
+    "movielens-1m-genres": "event_logs",
+    "movielens-1m-two-labels": "event_logs",
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.quality import datasets
 from benchmarks.quality.held_out import Candidates
+from recommenders_tf import data
 from recommenders_tf.schema import FIRST_ID, UNKNOWN_ID
 
 
@@ -105,3 +106,30 @@ def test_an_unknown_name_and_a_missing_file_are_named(folder):
         datasets.load("netflix")
     with pytest.raises(FileNotFoundError, match=r"adult.data.gz` is missing: name the folder"):
         datasets.load("adult")
+
+
+@pytest.fixture
+def few_events(monkeypatch):
+    log = data.synthetic(num_users=40, num_items=15, num_events=300, seed=1)
+    monkeypatch.setattr(data, "load", lambda name: log)
+    return log
+
+
+def test_a_past_movie_has_its_own_set_of_genres(few_events):
+    features, _ = rows_of(datasets.load("movielens-1m-genres").train)
+    sets = dict(zip(features["item_id"].tolist(), features["genre_set"].tolist(), strict=True))
+    length = features["history"].shape[1]
+    past = zip(
+        features["history"].ravel(), features["genre_history"][:, :length].ravel(), strict=True
+    )
+    met = [(sets[item], genres) for item, genres in past if item in sets]
+    assert len(met) > 100 and len(set(met)) > 3
+    assert all(expected == found for expected, found in met)
+
+
+def test_the_last_event_of_each_user_is_told_from_a_drawn_item(few_events):
+    splits = datasets.load("amazon-grocery-last-out")
+    features, labels = rows_of(splits.measured.rows)
+    users, counts = np.unique(features["user_id"], return_counts=True)
+    assert len(users) == few_events.events["user_id"].nunique() and (counts == 2).all()
+    assert labels.mean() == 0.5
