@@ -47,8 +47,8 @@ _SHORT = """## Where an aim is missed, and why
   leaves out. DIN goes over its long activations several times beside its products: the candidate
   laid beside every past item, Dice, the sums over the lists.
 - **Row updates at 60 %.** Met by the rules that have a state, where the memory counts; plain SGD
-  and row-wise Adagrad do too little with a row to hide what a step does besides: to find the rows that
-  occur twice, to sum their gradients in the order of the batch, and the call itself.
+  and row-wise Adagrad do too little with a row to hide what a step does besides: to find the rows
+  that occur twice, to sum their gradients in the order of the batch, and the call itself.
 - **A step that does not grow.** The same rows of a larger table are farther apart: on 10⁷ rows the
   caches and the page tables no longer hold them. The bare C loop over the same rows, the `peer` in
   these lines, grows by more.
