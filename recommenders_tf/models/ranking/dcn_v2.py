@@ -39,8 +39,6 @@ class DCNV2(Ranker):
         experts: Number of experts of each cross layer; more than one need a rank.
         structure: `stacked` or `parallel`.
         hidden_units: Hidden layers of the deep network.
-        dropout: Share of values dropped after each hidden layer.
-        batch_norm: Whether hidden layers are normalized over the batch.
         learning_rate: Of lazy Adam.
         **kwargs: Of the Keras model.
 
@@ -66,8 +64,6 @@ class DCNV2(Ranker):
         experts: int = 1,
         structure: str = "stacked",
         hidden_units: Sequence[int] = (512, 512),
-        dropout: float = 0.0,
-        batch_norm: bool = False,
         learning_rate: float = 0.001,
         **kwargs: Any,
     ) -> None:
@@ -84,8 +80,6 @@ class DCNV2(Ranker):
         self.experts = experts
         self.structure = structure
         self.hidden_units = hidden_units
-        self.dropout = dropout
-        self.batch_norm = batch_norm
         self.learning_rate = learning_rate
         columns = [column.name for column in schema.uncrossed]
         self.embed = FeatureEmbedding(
@@ -95,7 +89,7 @@ class DCNV2(Ranker):
             self.cross = MixtureCross(cross_layers, rank, experts, name="cross")
         else:
             self.cross = MatrixCross(cross_layers, rank, name="cross")
-        self.deep = MLP([*hidden_units, 1], dropout=dropout, batch_norm=batch_norm, name="deep")
+        self.deep = MLP([*hidden_units, 1], name="deep")
         if structure == "parallel":
             self.cross_logit = tf.keras.layers.Dense(1, use_bias=False, name="cross_logit")
 

@@ -42,7 +42,6 @@ class FinalMLP(Ranker):
         heads: Parts of the fusion, a divisor of the widths of both outputs. The paper tunes it.
         dropout: Share of values dropped after each layer of the networks but its last.
         batch_norm: Whether the layers but the last are normalized over the batch.
-        learning_rate: Of lazy Adam.
         **kwargs: Of the Keras model.
 
     Raises:
@@ -68,7 +67,6 @@ class FinalMLP(Ranker):
         heads: int = 10,
         dropout: float = 0.0,
         batch_norm: bool = False,
-        learning_rate: float = 0.001,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
@@ -79,7 +77,6 @@ class FinalMLP(Ranker):
         self.heads = heads
         self.dropout = dropout
         self.batch_norm = batch_norm
-        self.learning_rate = learning_rate
         columns = [column.name for column in schema.uncrossed]
         self.embed = FeatureEmbedding(schema, columns, embedding_dim, name="embed")
         self.contexts = [

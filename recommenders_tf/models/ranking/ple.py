@@ -42,7 +42,6 @@ class PLE(MultiTaskRanker):
         tower_units: Hidden layers of a tower.
         dropout: Share of values dropped between the layers of experts and towers.
         task_weights: Factor of each task's loss, in the order of the labels; None weighs all alike.
-        learning_rate: Of lazy Adam.
         **kwargs: Of the Keras model.
 
     Raises:
@@ -68,7 +67,6 @@ class PLE(MultiTaskRanker):
         tower_units: Sequence[int] = (128, 64),
         dropout: float = 0.0,
         task_weights: Sequence[float] | None = None,
-        learning_rate: float = 0.001,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, task_weights, **kwargs)
@@ -80,7 +78,6 @@ class PLE(MultiTaskRanker):
         self.expert_units = expert_units
         self.tower_units = tower_units
         self.dropout = dropout
-        self.learning_rate = learning_rate
         columns = [column.name for column in schema.uncrossed]
         self.embed = FeatureEmbedding(
             schema, columns, embedding_dim, output="concatenated", name="embed"

@@ -129,7 +129,7 @@ def test_1m_with_gaps_and_no_order_stops(tmp_path):
         data.load("movielens-1m", tmp_path)
 
 
-@pytest.mark.parametrize("name", data.names())
+@pytest.mark.parametrize("name", [n for n in data.names() if not n.startswith("amazon")])
 def test_the_schemas_hold_what_models_need(name, tmp_path):
     spec = data.spec(name, WRITERS[name](tmp_path) if name in WRITERS else None)
     schema = spec.schema

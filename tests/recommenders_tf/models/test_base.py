@@ -11,7 +11,7 @@ def test_a_step_compiled_by_xla_keeps_to_stock_ops() -> None:
     weights = []
     for jit in (False, True):
         tf.keras.utils.set_random_seed(1)
-        model = rtf.models.MF(encoded.schema, embedding_dim=4, num_negatives=0)
+        model = rtf.models.WideDeep(encoded.schema, embedding_dim=4, hidden_units=(4,))
         model.compile(LazyAdam(0.01), jit_compile=jit)
         assert model.optimizer.native is not jit
         history = model.fit(encoded.batches(128, shuffle=False), epochs=2, verbose=0).history
