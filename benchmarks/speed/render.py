@@ -52,8 +52,8 @@ _SHORT = """## Where an aim is missed, and why
 - **A step that does not grow.** The same rows of a larger table are farther apart: on 10⁷ rows the
   caches and the page tables no longer hold them. The bare C loop over the same rows, the `peer` in
   these lines, grows by more.
-- **Loaders at 5 times each peer.** Met against readers of files and against Keras' feed of plain
-  columns. Lists are kept at their own length and padded batch by batch, with their masks, while the
+- **Loaders at 5 times each peer.** Met against CSV and against Keras' feed of plain columns. The
+  first pass over TFRecords, which parses them whole, comes near; later passes no longer parse. Lists are kept at their own length and padded batch by batch, with their masks, while the
   peer gathers an array that somebody has padded beforehand; a step of DIN takes a hundred times as
   long as either.
 """
