@@ -35,9 +35,9 @@ Each line is the newest row of its kind.
 _SHORT = """## Where an aim is missed, and why
 
 - **2.5 times DeepCTR at 10⁴ ids.** The aim comes from a processor on which DeepCTR's DeepFM ran at
-  a quarter of what matrix products allow; here it runs at nearly twice that share (its rate over
-  `limit` in the tables), so 2.5 times its rate is about all that float32 allows for DeepFM, and
-  more than it allows for DCN-v2. What a step of DeepFM still spends beside its products is in the
+  a quarter of what matrix products allow; here it runs at well over a third (its rate over `limit`
+  in the tables), so 2.5 times its rate is nearly all that float32 allows for DeepFM and DCN-v2.
+  What a step of DeepFM still spends beside its products is in the
   [profile](#where-the-time-of-a-deepfm-step-goes): lookups, the update of the tables, and passes
   over the activations. `bfloat16` nearly halves the products and costs casts. DIN has most to gain
   from what is left out, padding and the passes of Dice, and there the aim is met although ours
@@ -46,16 +46,18 @@ _SHORT = """## Where an aim is missed, and why
   updates take more of the step, and they share the memory with the gradient rows, which the limit
   leaves out. DIN goes over its long activations several times beside its products: the candidate
   laid beside every past item, Dice, the sums over the lists.
-- **Row updates at 60 %.** Met by the rules that have a state, where the memory counts; plain SGD
-  and row-wise Adagrad do too little with a row to hide what a step does besides: to find the rows
-  that occur twice, to sum their gradients in the order of the batch, and the call itself.
+- **Row updates at 60 %.** Met on one thread by the rules that have a state, where the memory
+  counts; plain SGD and row-wise Adagrad do too little with a row to hide what a step does besides:
+  to find the rows that occur twice, to sum their gradients in the order of the batch, and the call
+  itself. Two threads gain less than the bare loop does; why is not known yet.
 - **A step that does not grow.** The same rows of a larger table are farther apart: on 10⁷ rows the
   caches and the page tables no longer hold them. The bare C loop over the same rows, the `peer` in
   these lines, grows by more.
 - **Loaders at 5 times each peer.** Met against CSV and against Keras' feed of plain columns. The
-  first pass over TFRecords, which parses them whole, comes near; later passes no longer parse. Lists are kept at their own length and padded batch by batch, with their masks, while the
-  peer gathers an array that somebody has padded beforehand; a step of DIN takes a hundred times as
-  long as either.
+  first pass over TFRecords, which parses them whole, comes near; later passes no longer parse.
+  Lists are kept at their own length and padded batch by batch, with their masks, while the peer
+  gathers an array that somebody has padded beforehand; a step of DIN takes many times as long as
+  either.
 """
 _TRAINING = """## Training
 
