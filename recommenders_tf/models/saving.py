@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
+import sys
+import tempfile
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -42,4 +45,27 @@ def load_model(path: str | pathlib.Path) -> Recommender:
         raise ValueError(f"`{path}` is not a saved model: give the .keras file of `model.save`.")
     for name in registry.names():
         registry.get(name)
-    return tf.keras.models.load_model(path)
+    with tempfile.TemporaryDirectory() as folder:
+        return tf.keras.models.load_model(_readable(path, pathlib.Path(folder)))
+
+
+def _readable(path: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
+    """Return the file, or from Python 3.12 on a copy whose parts are compressed.
+
+    Python 3.12.1 loses its place when it seeks in a part of an archive that is not compressed,
+    which is how the weights are read; later ones may as well.
+    """
+    if sys.version_info < (3, 12):
+        return path
+    copy = folder / path.name
+    with (
+        zipfile.ZipFile(path) as archive,
+        zipfile.ZipFile(copy, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as target,
+    ):
+        for part in archive.infolist():
+            with (
+                archive.open(part) as source,
+                target.open(part.filename, "w", force_zip64=True) as sink,
+            ):
+                shutil.copyfileobj(source, sink)
+    return copy
