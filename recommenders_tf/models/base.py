@@ -109,9 +109,9 @@ class Recommender(tfrs.models.Model):
         super().compile(optimizer=optimizer or self.default_optimizer(), **kwargs)
         if self.jit_compile:
             keep_to_stock_ops(self.optimizer)
-            for layer in self._flatten_layers():
-                if hasattr(layer, "native"):
-                    layer.native = False
+        for layer in self._flatten_layers():
+            if hasattr(layer, "native"):
+                layer.native = not self.jit_compile
 
     def fit(self, x: Any = None, *args: Any, batch_size: int | None = None, **kwargs: Any) -> Any:
         """Train as Keras does, on an `EncodedLog`, `ColumnarData` or anything that Keras takes.

@@ -48,3 +48,15 @@ def test_the_penalty_on_embeddings_shrinks_every_row() -> None:
     np.testing.assert_allclose(after, before[untouched] * (1 - 0.1 * 0.5), rtol=1e-5)
     assert not np.allclose(model.deep.get_weights()[0], hidden * (1 - 0.1 * 0.5))
     assert loss > model.test_on_batch(*batch, return_dict=True)["loss"]
+
+
+def test_layers_with_a_kernel_train_under_xla_without_it() -> None:
+    encoded = rtf.data.encode(rtf.data.synthetic(num_users=30, num_items=20, num_events=256))
+    model = rtf.models.DIN(encoded.schema, embedding_dim=4, attention_units=(4,), hidden_units=(4,))
+    kernels = [layer for layer in model._flatten_layers() if hasattr(layer, "native")]
+    model.compile(jit_compile=True)
+    assert kernels and not any(layer.native for layer in kernels)
+    history = model.fit(encoded.batches(128, shuffle=False), epochs=2, verbose=0).history
+    assert history["loss"][1] < history["loss"][0]
+    model.compile()
+    assert all(layer.native for layer in kernels)
