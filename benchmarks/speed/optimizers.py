@@ -153,16 +153,12 @@ def _step(optimizer: Any, rows: int, width: int, ids: list[np.ndarray]) -> Calla
     optimizer.build([table])
     values = tf.random.stateless_normal([IDS, width], [1, 2])
 
+    indices = [tf.constant(batch) for batch in ids]
+
     @tf.function
-    def update(index: tf.Tensor) -> None:
-        gradient = tf.IndexedSlices(values, index, table.shape)
-        optimizer.apply_gradients([(gradient, table)])
-
-    batches = [tf.constant(batch) for batch in ids]
-
     def steps() -> None:
-        for batch in batches:
-            update(batch)
+        for index in indices:  # in one graph, as in training: the call from Python is no update
+            optimizer.apply_gradients([(tf.IndexedSlices(values, index, table.shape), table)])
 
     steps()
     return steps
