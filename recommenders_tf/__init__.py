@@ -37,7 +37,7 @@ _PUBLIC = {
     "load_model": "recommenders_tf.models.saving",
 }
 _ROOMS = (
-    *("data", "evaluation", "index", "layers", "models", "optimizers"),
+    *("data", "evaluation", "index", "layers", "metrics", "models", "optimizers"),
     *("registry", "schema", "tasks", "training"),
 )
 

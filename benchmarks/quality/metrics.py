@@ -1,31 +1,11 @@
-"""Metrics of scores, and the test that compares two models: NumPy on whole arrays."""
+"""Ranks of one right answer among given candidates, and the test that compares two models."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import stats
 
-
-def auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Return the share of pairs of a positive and a negative that the scores order rightly.
-
-    Exact, with ties as half: the sums of ranks of Mann and Whitney. The AUC of Keras counts on 200
-    thresholds, which is too coarse for models that differ in the fourth decimal.
-
-    Args:
-        labels: 0 or 1, `[rows]`.
-        scores: Of any scale, `[rows]`.
-    """
-    positive = labels > 0.5
-    positives, negatives = np.count_nonzero(positive), np.count_nonzero(~positive)
-    ranks = stats.rankdata(scores)[positive].sum()
-    return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
-
-
-def log_loss(labels: np.ndarray, logits: np.ndarray) -> float:
-    """Return the mean logistic loss of logits, `[rows]`."""
-    logits = logits.astype(np.float64)
-    return float(np.mean(np.logaddexp(0.0, logits) - labels * logits))
+from recommenders_tf.metrics import hit_rate, ndcg
 
 
 def ranks_of_first(scores: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
@@ -43,9 +23,12 @@ def ranks_of_first(scores: np.ndarray, counts: np.ndarray | None = None) -> np.n
 
 def at_cut(ranks: np.ndarray, k: int = 10) -> dict[str, float]:
     """Return HR@k and NDCG@k where every question has one right answer, at these ranks."""
-    hit = ranks <= k
-    ndcg = np.where(hit, 1 / np.log2(1 + ranks), 0.0)
-    return {f"HR@{k}": float(hit.mean()), f"NDCG@{k}": float(ndcg.mean())}
+    relevance, one = ranks[:, np.newaxis] == np.arange(1, k + 1), np.ones(len(ranks))
+    formulas = {f"HR@{k}": hit_rate, f"NDCG@{k}": ndcg}
+    return {
+        name: float(np.mean(formula(relevance, one), dtype=np.float64))
+        for name, formula in formulas.items()
+    }
 
 
 def paired_p(first: dict[int, float], second: dict[int, float]) -> float | None:
