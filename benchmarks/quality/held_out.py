@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.quality import metrics
+from benchmarks.quality.metrics import at_cut, ranks_of_first
 from recommenders_tf.data import EventLog, RowSource
-from recommenders_tf.evaluation import gauc
+from recommenders_tf.metrics import auc, gauc, log_loss
 
 _BLOCK_ROWS = 16384
 
@@ -55,13 +55,13 @@ class LabelledRows:
         """Return AUC, GAUC and LogLoss of the first label, and AUC of the others by name."""
         logits, labels = _predict(model, self.rows)
         first, target = logits[:, 0], labels[:, 0]
-        values = {"AUC": metrics.auc(target, first)}
+        values = {"AUC": auc(target, first)}
         if self.users is not None:
             values["GAUC"] = gauc(target, first, self.users)
-        values["LogLoss"] = metrics.log_loss(target, first)
+        values["LogLoss"] = log_loss(target, first)
         for task in range(1, logits.shape[1]):
             name = self.rows.schema.labels[task].name
-            values[f"AUC of {name}"] = metrics.auc(labels[:, task], logits[:, task])
+            values[f"AUC of {name}"] = auc(labels[:, task], logits[:, task])
         return values
 
 
@@ -82,8 +82,8 @@ class Candidates:
     def measure(self, model: Any) -> dict[str, float]:
         """Return HR@10 and NDCG@10."""
         logits, _ = _predict(model, self.rows)
-        ranks = metrics.ranks_of_first(logits.reshape(self.counts.shape), self.counts)
-        return metrics.at_cut(ranks)
+        ranks = ranks_of_first(logits.reshape(self.counts.shape), self.counts)
+        return at_cut(ranks)
 
 
 class Catalogue:

@@ -1,6 +1,5 @@
-"""Offline evaluation: over the full catalogue, and of a ranker user by user."""
+"""Offline evaluation of held-out items over the full catalogue."""
 
 from recommenders_tf.evaluation.full_ranking import evaluate_ranking, held_out_ranks
-from recommenders_tf.evaluation.grouped_auc import gauc
 
-__all__ = ["evaluate_ranking", "gauc", "held_out_ranks"]
+__all__ = ["evaluate_ranking", "held_out_ranks"]

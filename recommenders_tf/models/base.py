@@ -102,8 +102,9 @@ class Recommender(tfrs.models.Model):
             clip_norm: Most that the norm of all gradients together may be; None lets them be.
             embedding_l2: Factor λ of the penalty λ/2 Σ v² on all embedding tables, at every step.
                 It writes every row, so a step then costs what the tables are large.
-            **kwargs: Of `tf.keras.Model.compile`.
+            **kwargs: Of `tf.keras.Model.compile`, `metrics` among them: see `update_metrics`.
         """
+        self._has_metrics = bool(kwargs.get("metrics") or kwargs.get("weighted_metrics"))
         self._micro_batches, self._clip_norm = micro_batches, clip_norm
         self._embedding_l2 = embedding_l2
         super().compile(optimizer=optimizer or self.default_optimizer(), **kwargs)
@@ -163,6 +164,19 @@ class Recommender(tfrs.models.Model):
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Compute the loss and the metrics of one batch."""
         return self._results(self._total_loss(data, training=False))
+
+    def update_metrics(
+        self, labels: tf.Tensor, predictions: tf.Tensor, weights: tf.Tensor | None = None
+    ) -> None:
+        """Update the metrics that `compile` was given; `compute_loss` calls it on every batch.
+
+        Args:
+            labels: What was observed `[batch, ...]`.
+            predictions: What the model says of it, of the same shape.
+            weights: Of the examples, for `weighted_metrics` `[batch]`.
+        """
+        if self.compiled_metrics is not None:
+            self.compiled_metrics.update_state(labels, predictions, weights)
 
     @property
     def metrics(self) -> list[tf.keras.metrics.Metric]:
@@ -316,6 +330,8 @@ class Recommender(tfrs.models.Model):
         return (loss + tf.add_n([tf.zeros([]), *penalties])) / replicas
 
     def _results(self, loss: tf.Tensor) -> dict[str, tf.Tensor]:
+        if self._has_metrics:
+            self._check_metrics()
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         self._loss_mean.update_state(loss * replicas)
         return {metric.name: metric.result() for metric in self.metrics}
@@ -327,6 +343,21 @@ def example_batch(schema: FeatureSchema, batch: int = 2) -> dict[str, tf.Tensor]
         name: tf.zeros([batch, *spec.shape[1:]], spec.dtype)
         for name, spec in features.encoded_spec(schema).items()
     }
+
+    def _check_metrics(self) -> None:
+        """Raise if metrics of `compile` stay empty, or are hidden by one of the model's own."""
+        if not self.compiled_metrics.built:
+            raise ValueError(
+                f"`{self.name}` compares no scores with labels while it trains, so `metrics` of "
+                "`compile` would stay empty: leave them out, and evaluate on held-out events."
+            )
+        names = [metric.name for metric in self.metrics]
+        for metric in self.compiled_metrics.metrics:
+            if names.count(metric.name) > 1:
+                raise ValueError(
+                    f"`{self.name}` has a metric `{metric.name}` of its own: give that of "
+                    "`compile` another `name`."
+                )
 
 
 def _plain(value: Any) -> Any:

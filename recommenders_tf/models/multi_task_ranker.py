@@ -63,6 +63,8 @@ class MultiTaskRanker(Ranker):
             label = label_column(labels, column)
             loss = task(label, logits[:, index : index + 1], sample_weight=weights)
             total += loss * (self.task_weights[index] if self.task_weights else 1.0)
+        first = label_column(labels, self.schema.labels[0])
+        self.update_metrics(first, self.probabilities(logits[:, :1]), weights)
         return total / tf.cast(tf.shape(logits)[0], tf.float32)
 
     def score_tasks(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:

@@ -55,6 +55,7 @@ class Ranker(Recommender):
         logits = self(features, training=training)
         label = label_column(labels, self.schema.labels[0])
         loss = self.task(label, logits, sample_weight=weights)
+        self.update_metrics(label, self.probabilities(logits), weights)
         return loss / tf.cast(tf.shape(label)[0], tf.float32)
 
     def probabilities(self, logits: tf.Tensor) -> tf.Tensor:

@@ -18,6 +18,7 @@ class SampledRetriever(Retriever):
 
     Each event is a positive, with `num_negatives` items drawn uniformly from the catalogue, anew
     at every step, as its negatives. A subclass writes `encode_query` and `encode_candidates`.
+    Metrics of `compile` get 1 and zeros, and the logits, `[batch, 1 + num_negatives]`.
 
     Args:
         schema: Fitted schema.
@@ -83,4 +84,5 @@ class SampledRetriever(Retriever):
         logits = self.score_listed(query, candidates)
         labels = tf.concat([tf.ones([events, 1]), tf.zeros_like(logits[:, 1:])], axis=1)
         loss = self.task(tf.reshape(labels, [-1, 1]), tf.reshape(logits, [-1, 1]))
+        self.update_metrics(labels, logits)
         return (loss + self.penalty(query, candidates)) / tf.cast(events, tf.float32)

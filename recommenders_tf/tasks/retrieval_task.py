@@ -47,3 +47,25 @@ class RetrievalTask(tfrs.tasks.Retrieval):
                 candidate_sampling_probability=candidate_sampling_probability,
                 candidate_ids=candidate_ids,
             )
+
+
+def in_batch_pairs(scores: tf.Tensor, items: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return labels and scores of a batch as metrics take them: each query's own item is right.
+
+    The same item at another place of the batch is not wrong: it gets the lowest score.
+
+    Args:
+        scores: Of each query with the item of each example `[batch, batch]`.
+        items: Item ids `[batch]`.
+
+    Returns:
+        Labels and scores, float32 `[batch, batch]`.
+
+    Example:
+        >>> labels, scores = in_batch_pairs(tf.ones([2, 2]), tf.constant([7, 7]))
+        >>> labels.numpy().tolist(), bool(scores[0, 1] < scores[0, 0])
+        ([[1.0, 0.0], [0.0, 1.0]], True)
+    """
+    labels = tf.eye(tf.shape(items)[0])
+    again = (items[:, tf.newaxis] == items) & (labels == 0)
+    return labels, tf.where(again, scores.dtype.min, scores)

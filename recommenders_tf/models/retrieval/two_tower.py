@@ -13,7 +13,7 @@ from recommenders_tf.models.retriever import Retriever
 from recommenders_tf.optimizers import Adagrad
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema, Role
-from recommenders_tf.tasks.retrieval_task import RetrievalTask
+from recommenders_tf.tasks.retrieval_task import RetrievalTask, in_batch_pairs
 
 
 @register(
@@ -25,7 +25,8 @@ class TwoTower(Retriever):
 
     The loss is the softmax over the items of the batch, each logit corrected by −log Q(y), the
     log of how likely the item is to be in a batch (Yi et al. 2019, eq. 4). Q is the item's share
-    of the examples seen so far.
+    of the examples seen so far. Metrics of `compile` get the scores of each query with the items of
+    the batch, uncorrected, `[batch, batch]`.
 
     When to choose it:
         To retrieve from a large catalogue by features of users and items, new items among
@@ -119,12 +120,17 @@ class TwoTower(Retriever):
             self.item_counts.scatter_add(tf.IndexedSlices(ones, counters))
             self.examples.assign_add(tf.reduce_sum(ones))
         share = tf.gather(self.item_counts, counters) / tf.maximum(self.examples, 1.0)
+        query = self.encode_query(features, training=training)
+        candidates = self.encode_candidates(features, training=training)
         loss = self.task(
-            self.encode_query(features, training=training),
-            self.encode_candidates(features, training=training),
+            query,
+            candidates,
             sample_weight=weights,
             candidate_sampling_probability=share,
             candidate_ids=items,
+        )
+        self.update_metrics(
+            *in_batch_pairs(self.score_candidates(query, candidates), items), weights
         )
         return loss / tf.cast(tf.shape(items)[0], tf.float32)
 

@@ -115,6 +115,15 @@ def test_a_ranker_of_one_task_learns_the_first_of_two_labels(encoded, batch) -> 
     np.testing.assert_array_equal(model.compute_loss((features, labels["rating"])), loss)
 
 
+def test_metrics_of_compile_get_the_first_label_and_its_probability(cls, encoded, batch) -> None:
+    model = cls(encoded.schema)
+    model.compile(metrics=[tf.keras.metrics.MeanSquaredError("brier")])
+    features, labels = batch
+    found = model.test_on_batch(features, labels, return_dict=True)["brier"]
+    errors = tf.sigmoid(model(features))[:, 0] - labels["rating"]
+    assert found == pytest.approx(np.mean(np.square(errors)), abs=1e-6)
+
+
 def test_gradients_reach_every_weight(cls, encoded, batch) -> None:
     model = cls(encoded.schema)
     with tf.GradientTape() as tape:
