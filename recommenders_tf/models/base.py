@@ -336,14 +336,6 @@ class Recommender(tfrs.models.Model):
         self._loss_mean.update_state(loss * replicas)
         return {metric.name: metric.result() for metric in self.metrics}
 
-
-def example_batch(schema: FeatureSchema, batch: int = 2) -> dict[str, tf.Tensor]:
-    """Return an encoded batch of padding and zeros, in the shapes that a schema gives."""
-    return {
-        name: tf.zeros([batch, *spec.shape[1:]], spec.dtype)
-        for name, spec in features.encoded_spec(schema).items()
-    }
-
     def _check_metrics(self) -> None:
         """Raise if metrics of `compile` stay empty, or are hidden by one of the model's own."""
         if not self.compiled_metrics.built:
@@ -358,6 +350,14 @@ def example_batch(schema: FeatureSchema, batch: int = 2) -> dict[str, tf.Tensor]
                     f"`{self.name}` has a metric `{metric.name}` of its own: give that of "
                     "`compile` another `name`."
                 )
+
+
+def example_batch(schema: FeatureSchema, batch: int = 2) -> dict[str, tf.Tensor]:
+    """Return an encoded batch of padding and zeros, in the shapes that a schema gives."""
+    return {
+        name: tf.zeros([batch, *spec.shape[1:]], spec.dtype)
+        for name, spec in features.encoded_spec(schema).items()
+    }
 
 
 def _plain(value: Any) -> Any:

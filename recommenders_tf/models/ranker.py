@@ -19,7 +19,8 @@ from recommenders_tf.tasks.ranking_task import RankingTask
 class Ranker(Recommender):
     """A model of the probability that a label is 1, trained with `tfrs.tasks.Ranking`.
 
-    A subclass writes `call`, which returns logits. Of several labels it learns the first.
+    A subclass writes `call`, which returns logits. Of several labels it learns the first. Metrics
+    of `compile` get that label and its probability, `[batch, 1]`.
 
     Attributes:
         learning_rate: Of the default optimizer.
