@@ -39,6 +39,12 @@ def test_the_programs_and_the_schema_of_large_tables_work(capsys):
     assert [FeatureSchema.from_dict(yaml.safe_load(schema)).name for schema in schemas] == ["shop"]
 
 
+def test_the_programs_of_metrics_work(capsys):
+    for program in programs("docs/metrics.md"):
+        exec(compile(program, "docs/metrics.md", "exec"), {"__name__": "__main__"})
+    assert "['HR@1', 'NDCG@3', 'loss']" in capsys.readouterr().out
+
+
 def test_the_table_of_models_is_the_registry():
     text = (ROOT / "docs/models.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", text, re.MULTILINE)
