@@ -1,0 +1,126 @@
+"""A sparse matrix whose rows are gathered by index."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from scipy import sparse
+
+
+@tf.keras.saving.register_keras_serializable("recommenders_tf")
+class SparseRows(tf.keras.layers.Layer):
+    """Holds a sparse matrix, such as what every user has met, and gives blocks of it.
+
+    It takes memory for the values that are there, and a call for the rows that are asked for. The
+    matrix is part of the weights: it is saved and exported with them.
+
+    Args:
+        num_rows: Number of rows.
+        num_columns: Number of columns.
+        **kwargs: Of the Keras layer.
+
+    Call arguments:
+        rows: Indices of rows, int64 `[batch]`.
+
+    Output shape:
+        Values, float32 `[batch, num_columns]`, 0 where the matrix has none; and where it has one,
+        bool of that shape.
+
+    Example:
+        >>> layer = SparseRows(3, 4)
+        >>> layer.assign(sparse.csr_matrix(([5.0, 0.0], ([2, 2], [1, 3])), shape=(3, 4)))
+        >>> values, known = layer(tf.constant([2, 0], tf.int64))
+        >>> values.numpy().tolist()[0], known.numpy().tolist()[0]
+        ([0.0, 5.0, 0.0, 0.0], [False, True, False, True])
+    """
+
+    def __init__(self, num_rows: int, num_columns: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.num_rows = num_rows
+        self.num_columns = num_columns
+        # Of unknown length, as it depends on the data.
+        self.splits = self._variable("splits", np.zeros(num_rows + 1, np.int64))
+        self.columns = self._variable("columns", np.zeros(0, np.int64))
+        self.values = self._variable("values", np.zeros(0, np.float32))
+
+    def assign(self, matrix: sparse.csr_matrix) -> None:
+        """Hold another matrix `[num_rows, num_columns]`; values that are 0 count as there."""
+        self.splits.assign(matrix.indptr.astype(np.int64))
+        self.columns.assign(matrix.indices.astype(np.int64))
+        self.values.assign(matrix.data.astype(np.float32))
+
+    def call(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the values of rows, and where there are any."""
+        columns, values = self.entries(rows)
+        return dense_rows(columns, values, self.num_columns)
+
+    def entries(self, rows: tf.Tensor) -> tuple[tf.RaggedTensor, tf.Tensor]:
+        """Return what rows hold: columns, int64 `[batch, (entries)]`, and values, `[entries]`."""
+        starts, limits = tf.gather(self.splits, rows), tf.gather(self.splits, rows + 1)
+        places = tf.ragged.range(starts, limits)
+        columns = places.with_flat_values(tf.gather(self.columns, places.flat_values))
+        return columns, tf.gather(self.values, places.flat_values)
+
+    def sparse(self, rows: tf.Tensor) -> tf.SparseTensor:
+        """Return rows in the memory of what they hold, float32 `[batch, num_columns]`."""
+        columns, values = self.entries(rows)
+        places = tf.stack([columns.value_rowids(), columns.flat_values], axis=1)
+        return tf.SparseTensor(places, values, [columns.nrows(), self.num_columns])
+
+    # A function, or else a loop of Python where there is no graph.
+    @tf.function(autograph=False, reduce_retracing=True)
+    def product(self, weights: tf.Tensor, is_there: tf.Tensor) -> tf.Tensor:
+        """Return weights times the matrix, at the cost of what the weighted rows hold.
+
+        One line of weights is taken after another, so that memory is for the rows of one.
+
+        Args:
+            weights: float32 `[batch, num_rows]`.
+            is_there: Which of them count, bool `[batch, num_rows]`.
+
+        Returns:
+            float32 `[batch, num_columns]`.
+        """
+
+        def line(parts: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
+            rows = tf.where(parts[1])[:, 0]
+            columns, values = self.entries(rows)
+            values *= tf.gather(tf.gather(parts[0], rows), columns.value_rowids())
+            return tf.math.unsorted_segment_sum(values, columns.flat_values, self.num_columns)
+
+        spec = tf.TensorSpec([self.num_columns], tf.float32)
+        return tf.map_fn(line, (weights, is_there), fn_output_signature=spec)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the constructor."""
+        return super().get_config() | {"num_rows": self.num_rows, "num_columns": self.num_columns}
+
+    def _variable(self, name: str, value: np.ndarray) -> tf.Variable:
+        return tf.Variable(value, trainable=False, name=name, shape=[None], dtype=value.dtype)
+
+
+def dense_rows(
+    columns: tf.RaggedTensor, values: tf.Tensor, num_columns: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the sums of values by row and column, and where there are any.
+
+    Args:
+        columns: Columns of each row, int64 `[batch, (entries)]`.
+        values: Their values one row after another, float32 `[entries]`.
+        num_columns: Width of the result.
+
+    Returns:
+        Sums, float32 `[batch, num_columns]`, and bool of that shape.
+
+    Example:
+        >>> sums, known = dense_rows(tf.ragged.constant([[1, 1]], tf.int64), tf.ones(2), 3)
+        >>> sums.numpy().tolist()
+        [[0.0, 2.0, 0.0]]
+    """
+    places = tf.stack([columns.value_rowids(), columns.flat_values], axis=1)
+    shape = tf.stack([columns.nrows(), tf.constant(num_columns, tf.int64)])
+    sums = tf.scatter_nd(places, values, shape)
+    known = tf.scatter_nd(places, tf.ones_like(values), shape) > 0
+    return sums, known

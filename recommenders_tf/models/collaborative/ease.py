@@ -1,0 +1,134 @@
+"""EASE: a linear autoencoder with a closed form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from scipy import linalg, sparse
+
+from recommenders_tf.models.matrix_retriever import HistoryRetriever
+from recommenders_tf.models.neighbours import in_blocks
+from recommenders_tf.registry import register
+from recommenders_tf.schema import FeatureSchema
+
+_MOST_IN_DOUBLE = 2**14
+"""Items up to which the inverse is computed in float64: 2 GiB."""
+
+_BLOCK_ROWS = 256
+
+
+@register(
+    paper="Steck: Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019, arXiv:1905.03375"
+)
+class EASE(HistoryRetriever):
+    """Scores the items by x B, where B rebuilds each item from all others.
+
+    B minimizes ‖X - XB‖² + λ‖B‖² under diag(B) = 0 (eq. 2 to 4). With P = (XᵀX + λI)⁻¹ it is
+    Bᵢⱼ = -Pᵢⱼ / Pⱼⱼ off the diagonal (eq. 8). A user's x is 1 for every item met.
+
+    When to choose it:
+        As the control that deep models have to beat, and often as the model itself, where there
+        are some ten thousand items at most: B has a number for every pair of items.
+
+    Args:
+        schema: Fitted schema; only the ids of user and item are used.
+        l2: λ.
+        **kwargs: Of the Keras model.
+
+    Raises:
+        SchemaError: The id of the users or of the items grows.
+        ValueError: `l2` is not above 0.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> train = data.encode(data.load("synthetic"))
+        >>> model = EASE(train.schema)
+        >>> model.compile()
+        >>> _ = model.fit(train, verbose=0)
+        >>> len(model.recommend([train.log.users["user_id"][0]], k=3))
+        3
+    """
+
+    contract_exceptions = {
+        **HistoryRetriever.contract_exceptions,
+        "gradients_reach_every_weight": "It is solved: there is no gradient.",
+    }
+
+    def __init__(self, schema: FeatureSchema, l2: float = 500.0, **kwargs: Any) -> None:
+        if l2 <= 0:
+            raise ValueError(
+                f"`l2` must be above 0, or items that nobody met have no inverse. Received: {l2}."
+            )
+        super().__init__(schema, **kwargs)
+        self.l2 = l2
+        self.item_weights = self.add_weight(
+            name="item_weights",
+            shape=[self.num_items, self.num_items],
+            initializer="zeros",
+            trainable=False,
+            dtype=tf.float32,
+            experimental_autocast=False,
+        )
+
+    def solve(self, matrix: sparse.csr_matrix) -> float:
+        """Set B, and return the mean over users of the squared error."""
+        weights, error = ease_weights(matrix, self.l2)
+        self.distribute_strategy.extended.update(self.item_weights, _write, args=(weights,))
+        return error
+
+    def score_items(self, values: tf.Tensor, known: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Return x B."""
+        return tf.matmul(values, self.item_weights)
+
+
+def ease_weights(matrix: sparse.csr_matrix, l2: float) -> tuple[np.ndarray, float]:
+    """Return B, `[items, items]`, and the mean over users of ‖x - xB‖².
+
+    Everything happens in one array, in float64 unless it would be large.
+
+    Example:
+        >>> weights, _ = ease_weights(sparse.csr_matrix(np.eye(2)[[0, 1]] + 0.5), 1.0)
+        >>> float(weights[0, 0])
+        0.0
+    """
+    size = matrix.shape[1]
+    dtype = np.float64 if size <= _MOST_IN_DOUBLE else np.float32
+    gram: np.ndarray = np.empty((size, size), dtype)
+    by_item = matrix.T.tocsr()
+
+    def fill(items: np.ndarray) -> None:
+        gram[items] = (by_item[items] @ matrix).toarray()
+
+    in_blocks(fill, np.arange(size), _BLOCK_ROWS)
+    gram[np.diag_indices(size)] += l2
+    regular = gram.T  # itself, laid out as LAPACK takes it without a copy
+    factorize, invert = linalg.get_lapack_funcs(("potrf", "potri"), (regular,))
+    factor, _ = factorize(regular, lower=True, clean=False, overwrite_a=True)
+    inverse, _ = invert(factor, lower=True, overwrite_c=True)
+    weights = inverse.T
+    _mirror(weights)
+    diagonal = np.diag(weights).copy()
+    weights /= -diagonal
+    weights[np.diag_indices(size)] = 0.0
+    # With D = diag(1/P), X - XB = XPD and XᵀX = P⁻¹ - λI, so ‖X - XB‖² = tr DPD - λ‖PD‖².
+    error = np.sum(1 / diagonal, dtype=np.float64) - l2 * (size + np.linalg.norm(weights) ** 2)
+    return weights, float(error / max(1, np.count_nonzero(np.diff(matrix.indptr))))
+
+
+def _write(variable: tf.Variable, weights: np.ndarray) -> tf.Tensor:
+    """Assign weights in blocks, for lack of memory for a copy."""
+    for start in range(0, len(weights), _BLOCK_ROWS):
+        block = weights[start : start + _BLOCK_ROWS].astype(np.float32)
+        variable[start : start + _BLOCK_ROWS].assign(block)
+    return tf.shape(variable)
+
+
+def _mirror(array: np.ndarray) -> None:
+    """Copy what stands above the diagonal below it, in blocks, for lack of memory for a copy."""
+    for start in range(0, len(array), _BLOCK_ROWS):
+        end = start + _BLOCK_ROWS
+        own = array[start:end, start:end]
+        own[:] = np.triu(own) + np.triu(own, 1).T
+        array[end:, start:end] = array[start:end, end:].T

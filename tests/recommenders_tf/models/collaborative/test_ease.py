@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from recommenders_tf.models.collaborative import ease
+from recommenders_tf.models.collaborative.ease import EASE, ease_weights
+from tests.recommenders_tf.models.collaborative.matrices import (
+    fitted,
+    ratings,
+    scores,
+    scores_of_request,
+    source,
+)
+
+VALUES = ratings(users=40, items=9)
+X = np.zeros((42, 11), np.float32)
+X[2:, 2:] = ~np.isnan(VALUES)
+
+
+def least_squares(l2: float) -> np.ndarray:
+    """Return B column by column: each item from all others, a ridge regression."""
+    gram = X.T @ X
+    weights = np.zeros_like(gram)
+    for item in range(len(gram)):
+        others = [i for i in range(len(gram)) if i != item]
+        regular = gram[np.ix_(others, others)] + l2 * np.eye(len(others))
+        weights[others, item] = np.linalg.solve(regular, gram[others, item])
+    return weights
+
+
+@pytest.mark.parametrize("most_in_double", [2**14, 1])
+def test_weights_are_those_of_a_regression_on_all_others(most_in_double, monkeypatch) -> None:
+    monkeypatch.setattr(ease, "_MOST_IN_DOUBLE", most_in_double)
+    monkeypatch.setattr(ease, "_BLOCK_ROWS", 4)
+    weights, error = ease_weights(sparse.csr_matrix(X), 3.0)
+    assert weights.dtype == (np.float64 if most_in_double > 1 else np.float32)
+    expected = least_squares(3.0)
+    np.testing.assert_allclose(weights, expected, atol=1e-5)
+    users = X.any(axis=1).sum()
+    assert error == pytest.approx(((X - X @ expected) ** 2).sum() / users, rel=1e-4)
+
+
+def test_scores(monkeypatch) -> None:
+    monkeypatch.setattr(ease, "_BLOCK_ROWS", 4)
+    model = fitted(EASE, VALUES, l2=3.0)
+    expected = (X @ least_squares(3.0))[2:, 2:]
+    np.testing.assert_allclose(scores(model, 0, 5), expected[[0, 5]], atol=1e-5)
+    np.testing.assert_allclose(scores_of_request(model, VALUES[5]), expected[5], atol=1e-5)
+
+
+def test_l2_of_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"`l2` must be above 0, .* Received: 0"):
+        EASE(source(VALUES).schema, l2=0)
