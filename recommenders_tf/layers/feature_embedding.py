@@ -6,6 +6,7 @@ import functools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from recommenders_tf.features import get_column
@@ -154,6 +155,23 @@ class FeatureEmbedding(tf.keras.layers.Layer):
         if name in self._composed:
             return self.composed[self._owner(name)](tf.range(self._size(name)))
         return self.stacks[str(self._width(name))].table(self._owner(name))
+
+    def assign(self, name: str, ids: np.ndarray, rows: np.ndarray) -> bool:
+        """Write rows into the table of a column, unless it has none of that width or is composed.
+
+        Args:
+            name: The column.
+            ids: Encoded ids, int64 `[ids]`.
+            rows: Their vectors, float32 `[ids, width]`.
+
+        Returns:
+            Whether they are written.
+        """
+        stack = self.stacks.get(str(rows.shape[1]))
+        if name not in self.columns or stack is None or self._owner(name) not in stack.sizes:
+            return False
+        stack.assign(self._owner(name), ids, rows)
+        return True
 
     def grow(
         self,

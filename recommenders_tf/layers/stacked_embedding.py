@@ -74,6 +74,12 @@ class StackedEmbedding(tf.keras.layers.Layer):
         start = self.starts[name]
         return tf.convert_to_tensor(self.embeddings)[start : start + self.sizes[name]]
 
+    def assign(self, name: str, ids: np.ndarray, rows: np.ndarray) -> None:
+        """Write rows `[ids, dim]` of the table of one vocabulary."""
+        values = self.embeddings.numpy()
+        values[self.starts[name] + ids] = rows
+        self.embeddings.assign(values)
+
     def reset(self, name: str, rows: tf.Tensor, optimizer: Any = None) -> None:
         """Make rows of a vocabulary as its last one is, which no id has; see `reset_rows`.
 
