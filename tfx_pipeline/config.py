@@ -13,13 +13,16 @@ from typing import Any
 import yaml
 
 from recommenders_tf import registry
-from recommenders_tf.data.event_log import STRATEGIES
 from recommenders_tf.data.values import CleaningLimits
 from recommenders_tf.training.config import TrainingConfig
 
 
 class ConfigError(ValueError):
     """A config that cannot work; the message names the key and the remedy."""
+
+
+STRATEGIES = ("leave_last_out", "time")
+"""Those of `data.Split` that Beam cuts by, without a look at all events of the log at once."""
 
 
 @dataclasses.dataclass(frozen=True)

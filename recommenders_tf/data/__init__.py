@@ -16,6 +16,7 @@ from recommenders_tf.data.histories import LeakError, check_point_in_time, histo
 from recommenders_tf.data.quarantine import BadDataError
 from recommenders_tf.data.sampled_negatives import with_sampled_negatives
 from recommenders_tf.data.sources import DatasetSpec, TableSource
+from recommenders_tf.data.split import Split
 from recommenders_tf.data.synthetic import synthetic
 from recommenders_tf.data.values import CleaningLimits
 
@@ -36,6 +37,7 @@ __all__ = [
     "EventLog",
     "LeakError",
     "RowSource",
+    "Split",
     "TableSource",
     "check_point_in_time",
     "describe",

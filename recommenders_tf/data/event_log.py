@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from recommenders_tf.data.quarantine import CleaningReport
-from recommenders_tf.schema import FeatureSchema, SchemaError
-
-STRATEGIES = ("leave_last_out", "time")
+from recommenders_tf.data.split import Split
+from recommenders_tf.data.splits import Mask, k_core
+from recommenders_tf.schema import FeatureSchema
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,85 +78,98 @@ class EventLog:
 
     def split(
         self,
-        strategy: str = "leave_last_out",
+        strategy: str | Split = "leave_last_out",
         *,
         validation: bool = False,
-        test_share: float = 0.1,
-        at: int | None = None,
+        **arguments: Any,
     ) -> tuple[EventLog, ...]:
-        """Split the events in time, so that nothing is learned from what comes later.
+        """Split the events into those to learn from and those to be measured on.
 
-        The events of the earlier parts become the `past` of the later ones. Row order is kept.
+        The events of the earlier parts become the `past` of the later ones. Row order is kept, and
+        the same arguments give the same split.
 
         Args:
-            strategy: `leave_last_out`: the last event of each user is test; of events at the same
-                time the one that stands last in the table is the last one, and a user with one
-                event stays in train. `time`: one cut for all users; every event at the cut or
-                after it is test.
+            strategy: `leave_last_out`, `time`, `random`, `random_events`, `users` or `folds`; see
+                `Split`, which may stand here, too.
             validation: Split the training events once more in the same way and return the later
                 part as validation.
-            test_share: Of `time`: share of the events that is test; events at the time of the cut
-                may make it larger. Also the share of validation.
-            at: Of `time`: the cut itself in Unix seconds, in place of `test_share`.
+            **arguments: Of `Split`, such as `test_share`.
 
         Returns:
             Train and test, or train, validation and test.
 
         Raises:
-            ValueError: The strategy is unknown, a part would be empty, or the log has sampled
+            ValueError: An argument is wrong, a part would be empty, or the log has sampled
                 negatives.
             SchemaError: Strategy `time` for a log without event times.
         """
+        self._check_whole("split")
+        split = strategy if isinstance(strategy, Split) else Split(strategy, **arguments)
+        is_test, is_past = split.masks(self.events, self.schema)
+        train, test = self._part(is_test, is_past, split)
+        if not validation:
+            return train, test
+        if split.strategy == "folds":
+            is_validation = (split.fold_of(self.events) == str(split.validation_fold))[~is_test]
+            return *train._part(is_validation, np.zeros_like(is_validation), split), test
+        return *train.split(split.again()), test
+
+    def k_core(self, users: int = 1, items: int = 1) -> EventLog:
+        """Return the events whose user and item both have enough of the events that are left.
+
+        Rare users and items go until none is left; they leave the tables, too.
+
+        Args:
+            users: Fewest events of a user.
+            items: Fewest events of an item.
+
+        Raises:
+            ValueError: Nothing would be left, or the log has sampled negatives.
+
+        Example:
+            >>> from recommenders_tf.data import synthetic
+            >>> log = synthetic(num_users=50, num_items=60, num_events=500).k_core(users=5, items=5)
+            >>> log.events["user_id"].value_counts().min() >= 5
+            True
+        """
+        self._check_whole("k_core")
+        ids = (self.schema.user_id.name, self.schema.item_id.name)
+        kept = k_core(*(pd.factorize(self.events[name])[0] for name in ids), users, items)
+        if not kept.any():
+            raise ValueError(
+                f"No event of `{self.schema.name}` is left where every user is to have {users} "
+                f"events and every item {items}: ask for fewer."
+            )
+        events = _rows(self.events, kept)
+        left_users, left_items = (
+            _rows(table, table[name].isin(events[name]).to_numpy())
+            for table, name in zip((self.users, self.items), ids, strict=True)
+        )
+        return dataclasses.replace(self, events=events, users=left_users, items=left_items)
+
+    def _check_whole(self, method: str) -> None:
         if self.behaviours is not None:
             raise ValueError(
-                f"`{self.schema.name}` has sampled negatives, which a split would part from their "
-                "events: split first, then sample the negatives of each part."
+                f"`{self.schema.name}` has sampled negatives, which `{method}` would part from "
+                "their events: sample the negatives of each part after it."
             )
-        if strategy == "leave_last_out":
-            is_test = self._is_last()
-        elif strategy == "time":
-            is_test = self._is_after(test_share, at)
-        else:
+
+    def _part(self, is_test: Mask, is_past: Mask, split: Split) -> tuple[EventLog, EventLog]:
+        """Return the events of train, and those of test with their past."""
+        is_train = ~(is_test | is_past)
+        if not is_train.any() or not is_test.any():
             raise ValueError(
-                f"`strategy` must be one of {', '.join(STRATEGIES)}. Received: {strategy!r}."
-            )
-        if is_test.all() or not is_test.any():
-            raise ValueError(
-                f"The split of `{self.schema.name}` by `{strategy}` leaves "
-                f"{'no training' if is_test.all() else 'no test'} events; use another cut or "
+                f"The split of `{self.schema.name}` by `{split.strategy}` leaves "
+                f"{'no test' if is_train.any() else 'no training'} events; use another cut or "
                 "more events."
             )
-        train = dataclasses.replace(self, events=_rows(self.events, ~is_test))
-        past = pd.concat([self.past, train.events], ignore_index=True)
-        test = dataclasses.replace(self, events=_rows(self.events, is_test), past=past)
-        if validation:
-            return *train.split(strategy, test_share=test_share), test
+        train = dataclasses.replace(self, events=_rows(self.events, is_train))
+        earlier = [self.past, train.events, _rows(self.events, is_past)]
+        past = pd.concat([part for part in earlier if part is not None and len(part)])
+        test = dataclasses.replace(
+            self, events=_rows(self.events, is_test), past=past.reset_index(drop=True)
+        )
         return train, test
-
-    def _is_last(self) -> np.ndarray:
-        """Return which events are the last of a user with more than one."""
-        codes, users = pd.factorize(self.events[self.schema.user_id.name])
-        time = self.schema.event_time
-        times = self.events[time.name].to_numpy() if time else np.zeros(len(codes))
-        order = np.lexsort((times, codes))  # stable: row order decides between equal times
-        counts = np.bincount(codes, minlength=len(users))
-        is_last = np.zeros(len(codes), bool)
-        is_last[order[np.cumsum(counts)[counts > 1] - 1]] = True
-        return is_last
-
-    def _is_after(self, test_share: float, at: int | None) -> np.ndarray:
-        """Return which events are at the cut or after it."""
-        if self.schema.event_time is None:
-            raise SchemaError(
-                f"Schema `{self.schema.name}` has no column of role `event_time`, so it cannot be "
-                "split by `time`; add one or use `leave_last_out`."
-            )
-        if not 0 < test_share < 1:
-            raise ValueError(f"`test_share` must lie between 0 and 1. Received: {test_share}.")
-        times = self.events[self.schema.event_time.name].to_numpy()
-        if at is None and len(times):
-            at = int(np.sort(times)[int(len(times) * (1 - test_share))])
-        return times >= (at or 0)
 
 
 def _rows(frame: pd.DataFrame, keep: np.ndarray) -> pd.DataFrame:

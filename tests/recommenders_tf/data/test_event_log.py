@@ -101,7 +101,7 @@ def test_time_split_with_validation_has_three_parts_in_order():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"strategy": "random"}, "`strategy` must be one of leave_last_out, time"),
+        ({"strategy": "by_day"}, "`strategy` must be one of leave_last_out, time, random"),
         ({"strategy": "time", "test_share": 1.5}, "`test_share` must lie between 0 and 1"),
         ({"strategy": "time", "at": 5}, "leaves no training events"),
         ({"strategy": "time", "at": 99}, "leaves no test events"),
