@@ -82,6 +82,8 @@ def test_saved_and_made_again_it_is_the_same(metric):
     again = tf.keras.metrics.deserialize(json.loads(json.dumps(tf.keras.metrics.serialize(metric))))
     assert type(again) is type(metric)
     assert again.get_config() == metric.get_config()
+    size = "k" if hasattr(metric, "k") else "bins"
+    assert getattr(again, size) == getattr(metric, size)
 
 
 @pytest.mark.parametrize("policy", PRECISIONS)
