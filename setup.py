@@ -56,6 +56,7 @@ setup(
         "pyarrow>=10",
         "pyyaml>=6",
         "rich>=13",
+        "scipy>=1.10",
         "tensorflow>=2.16",
         "tensorflow-recommenders>=0.7.7",
         "tf-keras>=2.16",

@@ -9,6 +9,10 @@ Encoded values:
         mask of the same shape under `FeatureSchema.mask_name`; of a weighted multi_hot also
         float32 weights of that shape under `FeatureSchema.weights_name`.
     numeric: float32 `[batch]`; label: float32 `[batch]`; timestamp: int64 `[batch]`.
+
+A model that reads all that a user has met is also given `INTERACTION_ITEMS`, encoded item ids,
+int64 `[batch, (events)]`, and of the same shape, as far as it asks, `INTERACTION_LABELS`, float32
+with NaN where none is known, and `INTERACTION_TIMES`, int64 Unix seconds with 0 where none is.
 """
 
 from __future__ import annotations
@@ -23,6 +27,10 @@ from recommenders_tf.schema import FIRST_ID, PADDING_ID, Column, FeatureSchema, 
 
 Lookup = Callable[[Column, tf.Tensor], tf.Tensor]
 """Maps the strings of a vocabulary's owner to ids: 0 for "", 1 for unknown, 2 and up."""
+
+INTERACTION_ITEMS = "interactions/items"
+INTERACTION_LABELS = "interactions/labels"
+INTERACTION_TIMES = "interactions/times"
 
 _GROWING_BUCKETS = 2**62
 """So many that two values of a growing vocabulary practically never meet."""

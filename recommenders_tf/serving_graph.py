@@ -14,7 +14,7 @@ import tensorflow as tf
 from recommenders_tf import features
 from recommenders_tf.index.exact import EXCLUDED_SCORE, exact_top_k
 from recommenders_tf.schema import Column, Kind, Role
-from recommenders_tf.serving_tables import UNKNOWN_ROW, ServingTables
+from recommenders_tf.serving_tables import UNKNOWN_ROW, Histories, ServingTables
 from recommenders_tf.signature_inputs import (
     DEFAULT_K,
     Input,
@@ -73,7 +73,10 @@ class ServingGraph(tf.Module):
         self.ranker = ranker
         self.num_retrieved = num_retrieved
         self.context = [c for c in tables.schema.stored if c.role is Role.CONTEXT]
+        self._reads_interactions = getattr(retriever, "reads_interactions", False)
+        self._details = retriever.interaction_columns() if self._reads_interactions else []
         if retriever is not None:
+            tables.histories.add_details(tables.encoder, self._details)
             rows = tf.range(tables.items.size, dtype=tf.int64)
             vectors = retriever.encode_candidates(tables.items.gather(rows))
             self.candidates = tf.Variable(vectors, trainable=False, name="candidates")
@@ -104,11 +107,14 @@ class ServingGraph(tf.Module):
         return named
 
     def catalogue_scores(
-        self, user_id: tf.Tensor, histories: Any, context: Mapping[str, tf.Tensor]
+        self, user_id: tf.Tensor, histories: Histories, context: Mapping[str, tf.Tensor]
     ) -> tf.Tensor:
         """Return the retriever's score of every item for every user, float32 `[batch, rows]`."""
+        histories.add_details(self.tables.encoder, self._details)
         user_rows = self.tables.users.rows(user_id)
-        query = self._query(user_rows, histories.rows(user_rows), context)
+        history = histories.rows(user_rows)
+        query = self._query(user_rows, history, context)
+        query |= self._interactions(user_rows, history, histories)
         return self.retriever.score_candidates(self.retriever.encode_query(query), self.candidates)
 
     def _query(
@@ -116,6 +122,15 @@ class ServingGraph(tf.Module):
     ) -> dict[str, tf.Tensor]:
         query = self.tables.query_features(user_rows, history) | self._encode_context(context)
         return query | features.cross(self.tables.schema, query)
+
+    def _interactions(
+        self, user_rows: tf.Tensor, history: tf.RaggedTensor, histories: Histories | None = None
+    ) -> dict[str, tf.RaggedTensor]:
+        """Return all of a user's history, for a retriever that reads it."""
+        if not self._reads_interactions:
+            return {}
+        histories = histories or self.tables.histories
+        return self.tables.interactions(user_rows, history, histories, self._details)
 
     def _encode_context(self, context: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         lists = {column.name for column in self.context if column.kind is Kind.MULTI_HOT}
@@ -139,9 +154,8 @@ class ServingGraph(tf.Module):
         batch = tf.shape(user_id)[0]
         seen = self._history(user_rows, history)
         query = self._query(user_rows, seen, fill_all(context, batch))
-        scores = self.retriever.score_candidates(
-            self.retriever.encode_query(query), self.candidates
-        )
+        vectors = self.retriever.encode_query(query | self._interactions(user_rows, seen))
+        scores = self.retriever.score_candidates(vectors, self.candidates)
         shape = tf.shape(scores, out_type=tf.int64)
         asked = self.tables.items.rows(fill(candidates, batch))
         anything = tf.equal(tf.shape(candidates)[1], 0)
@@ -207,6 +221,8 @@ class ServingGraph(tf.Module):
         user_rows = self.tables.users.rows(user_id)
         seen = self._history(user_rows, history)
         pairs = self._query(user_rows, seen, fill_all(context, tf.shape(user_id)[0]))
+        if self.ranker is None:
+            pairs |= self._interactions(user_rows, seen)
         pairs |= self.tables.items.gather(self.tables.items.rows(item_id))
         pairs |= features.cross(self.tables.schema, pairs)
         return self._answers(pairs)

@@ -92,14 +92,37 @@ class Histories(tf.Module):
         splits = np.concatenate([[0], np.cumsum(lengths)])
         self._values = tf.Variable(item_rows[order].astype(np.int64), trainable=False)
         self._splits = tf.Variable(splits.astype(np.int64), trainable=False)
+        self._events = events.iloc[order]
+        self._details: dict[str, tf.Variable] = {}
 
     def rows(self, user_rows: tf.Tensor) -> tf.RaggedTensor:
         """Return the item rows of each user, oldest first, `[batch, (events)]`."""
+        return self._gather(self._values, user_rows)
+
+    def add_details(self, encoder: RawEncoder, columns: Iterable[Column]) -> None:
+        """Keep label and time of every event too, for `details`; not within a graph.
+
+        Args:
+            encoder: Maps raw to encoded.
+            columns: The label, the event time, or both.
+        """
+        for column in columns:
+            if column.name not in self._details:
+                raw = raw_batch(self._events, [column])
+                # A time is encoded as it is, and the Transform graph leaves it out.
+                known = raw if column.kind is Kind.TIMESTAMP else encoder.encode(raw)
+                self._details[column.name] = tf.Variable(known[column.name], trainable=False)
+
+    def details(self, user_rows: tf.Tensor, column: Column) -> tf.RaggedTensor:
+        """Return what `add_details` kept of the events in `rows`, `[batch, (events)]`."""
+        return self._gather(self._details[column.name], user_rows)
+
+    def _gather(self, values: tf.Variable, user_rows: tf.Tensor) -> tf.RaggedTensor:
         starts = tf.gather(self._splits, user_rows)
         limits = tf.gather(self._splits, user_rows + 1)
         # Ranges rather than a gather on a ragged tensor: the cost is that of the batch alone.
         positions = tf.ragged.range(starts, limits)
-        return positions.with_flat_values(tf.gather(self._values, positions.flat_values))
+        return positions.with_flat_values(tf.gather(values, positions.flat_values))
 
 
 class ServingTables(tf.Module):
@@ -118,7 +141,9 @@ class ServingTables(tf.Module):
         self.items = EntityTable(encoder, log.items, Role.ITEM)
         columns = (self.schema.user_id, self.schema.item_id, self.schema.event_time)
         happened = log.events if log.behaviours is None else log.behaviours
-        self.events = happened[[column.name for column in columns if column]]
+        names = [column.name for column in columns if column]
+        names += [c.name for c in self.schema.labels if not c.is_derived and c.name in happened]
+        self.events = happened[names]
         self.histories = self.histories_of(self.events)
 
     def histories_of(self, events: pd.DataFrame) -> Histories:
@@ -138,6 +163,34 @@ class ServingTables(tf.Module):
         for column in self.schema.sequences:
             encoded |= self.sequence(column, history)
         return encoded
+
+    def interactions(
+        self,
+        user_rows: tf.Tensor,
+        history: tf.RaggedTensor,
+        histories: Histories,
+        columns: Iterable[Column],
+    ) -> dict[str, tf.RaggedTensor]:
+        """Return all that users have met as a model reads it; see `recommenders_tf.features`.
+
+        Args:
+            user_rows: Rows of the users, int64 `[batch]`.
+            history: Item rows, `[batch, (events)]`: those in `histories` and more recent ones.
+            histories: Where labels and times are known.
+            columns: Which of the two are asked for.
+        """
+        ids = self.items.features[self.schema.item_id.name]
+        items = history.with_flat_values(tf.gather(ids, history.flat_values))
+        found = {features.INTERACTION_ITEMS: items}
+        for column in columns:
+            known = histories.details(user_rows, column)
+            is_time = column.kind is Kind.TIMESTAMP
+            missing = tf.constant(0 if is_time else float("nan"), known.dtype)
+            more = history.row_lengths() - known.row_lengths()
+            rest = tf.RaggedTensor.from_row_lengths(tf.fill([tf.reduce_sum(more)], missing), more)
+            name = features.INTERACTION_TIMES if is_time else features.INTERACTION_LABELS
+            found[name] = tf.concat([known, rest], axis=1)
+        return found
 
     def sequence(self, column: Column, history: tf.RaggedTensor) -> dict[str, tf.Tensor]:
         """Return the padded ids and mask of a sequence column over item rows."""

@@ -140,12 +140,13 @@ def train_model(
     with training.prepare(settings).scope():
         model = registry.get(config.model)(tables.schema, **config.parameters)
         training.compile_model(model, settings)
+    rows = model.training_rows(examples)  # a model that reads a matrix has it now, trained or not
     weights = folder / "weights" / "finished"
     if weights.with_suffix(".index").exists():
         model.load_weights(weights)
     else:
         note(f"Training {config.model}, {len(examples):,} examples an epoch")
-        training.train(model, examples, settings, folder)
+        training.train(model, rows, settings, folder)
         model.save_weights(weights)
     model.bind(tables)
     return model

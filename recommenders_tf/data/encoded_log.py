@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,21 @@ class EncodedLog(RowSource):
                 batch |= self.tables.sequence(column, history)
         batch |= features.cross(self.schema, batch)
         return with_labels(batch, self.schema)
+
+    def columns(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return whole encoded columns of ids, numbers, labels and times: no lists, no crosses."""
+        tables = ((self.tables.users, self._user_rows), (self.tables.items, self._item_rows))
+        found = {
+            name: tf.gather(table.features[name], rows).numpy()
+            for table, rows in tables
+            for name in names
+            if name in table.features
+        }
+        found |= {name: self._events[name].numpy() for name in names if name in self._events}
+        time = self.schema.event_time
+        if time is not None and time.name in names:
+            found[time.name] = self.log.events[time.name].to_numpy(np.int64)
+        return found
 
     def _history_spans(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return item rows in order of user and time, and each event's span in them."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import abc
 import os
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from recommenders_tf.schema import FeatureSchema
@@ -13,6 +15,7 @@ from recommenders_tf.schema import FeatureSchema
 _INT64 = tf.int64
 _MOST_AT_ONCE = 8
 """Batches that are made side by side, and kept ready."""
+_COLUMN_ROWS = 1 << 16
 _ROUNDS = 12
 """Of the cipher behind `RandomIndexShuffle`: with the usual four, neighbours stay related."""
 
@@ -20,8 +23,9 @@ _ROUNDS = 12
 class RowSource(abc.ABC):
     """Rows in memory or on disk that are fetched by index, a whole batch at a time.
 
-    A subclass writes `__len__` and `gather`. The order of an epoch is a keyed permutation that is
-    computed where it is needed: it takes no memory, and the batch of any step costs the same.
+    A subclass writes `__len__` and `gather`, and has a `schema` where its rows are features. The
+    order of an epoch is a keyed permutation that is computed where it is needed: it takes no
+    memory, and the batch of any step costs the same.
 
     Example:
         >>> import tensorflow as tf
@@ -38,6 +42,8 @@ class RowSource(abc.ABC):
         ePrint 2013/404): the permutation.
     """
 
+    schema: FeatureSchema
+
     @abc.abstractmethod
     def __len__(self) -> int: ...
 
@@ -47,6 +53,15 @@ class RowSource(abc.ABC):
 
         Called inside a `tf.data` map, so it is written in TensorFlow ops.
         """
+
+    def columns(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return whole encoded columns, features or labels, those of `names` that there are."""
+        parts: dict[str, list[np.ndarray]] = {}
+        for batch in self.batches(_COLUMN_ROWS, shuffle=False):
+            for name, value in flat_columns(batch, self.schema).items():
+                if name in names:
+                    parts.setdefault(name, []).append(value.numpy())
+        return {name: np.concatenate(values) for name, values in parts.items()}
 
     def steps(self, batch_size: int) -> int:
         """Return the number of batches in one pass."""
@@ -182,6 +197,23 @@ def with_labels(batch: dict[str, tf.Tensor], schema: FeatureSchema) -> Any:
     if not labels:
         return batch
     return batch, labels if len(schema.labels) > 1 else next(iter(labels.values()))
+
+
+def flat_columns(batch: Any, schema: FeatureSchema) -> dict[str, tf.Tensor]:
+    """Return features and labels of a batch by name: what `with_labels` parted.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> schema = data.spec("synthetic").schema
+        >>> sorted(flat_columns(({"price": tf.ones(2)}, tf.ones(2)), schema))
+        ['price', 'rating']
+    """
+    if not isinstance(batch, tuple):
+        return dict(batch)
+    columns, labels = batch
+    if not isinstance(labels, dict):
+        labels = {schema.labels[0].name: labels}
+    return {**columns, **labels}
 
 
 def _mapped(steps: tf.data.Dataset, batch: Any) -> tf.data.Dataset:

@@ -13,7 +13,6 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from recommenders_tf import features
-from recommenders_tf.data.encoded_log import EncodedLog
 from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.data.row_source import RowSource
 from recommenders_tf.layers import FeatureEmbedding
@@ -135,12 +134,21 @@ class Recommender(tfrs.models.Model):
                 "`train = recommenders_tf.data.encode(log)`."
             )
         if isinstance(x, RowSource):
-            history = super().fit(x.batches(batch_size or BLOCK_ROWS), *args, **kwargs)
+            rows = self.training_rows(x)
+            history = super().fit(rows.batches(batch_size or BLOCK_ROWS), *args, **kwargs)
         else:
             history = super().fit(x, *args, batch_size=batch_size, **kwargs)
         # What was indexed before is stale.
-        self._set_serving(x.tables if isinstance(x, EncodedLog) else self._tables, None)
+        self._set_serving(getattr(x, "tables", None) or self._tables, None)
         return history
+
+    def training_rows(self, source: RowSource) -> RowSource:
+        """Return the rows that the model trains on; by default the events of the source.
+
+        Args:
+            source: Events, or what this has returned before.
+        """
+        return source
 
     # AutoGraph would take most of the time until the first step, to rewrite what needs none of it:
     # control flow that depends on tensors is written with tf.cond and tf.while_loop.

@@ -107,10 +107,12 @@ def train(
             f"`backup_steps` is {config.backup_steps}, but a {type(data).__name__} cannot begin in "
             "the middle of an epoch: leave it out, or train on an `EncodedLog`."
         )
+    if isinstance(data, RowSource):
+        data = model.training_rows(data)
     with model.distribute_strategy.scope():
         model(example_batch(model.schema))  # a backup needs weights to be restored into
         model.optimizer.build(model.trainable_variables)
-    if hasattr(data, "tables"):
+    if getattr(data, "tables", None) is not None:
         model.bind(data.tables)
     strategy = model.distribute_strategy
     best, backup = _keepers(model, config, folder, validation)
