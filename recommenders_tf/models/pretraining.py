@@ -52,19 +52,30 @@ class Pretraining(Recommender):
             x: Training data of all of them.
             *args: Of `Recommender.fit`.
             batch_size: Examples a step.
-            **kwargs: Of `Recommender.fit`; callbacks and validation are the model's alone.
+            **kwargs: Of `Recommender.fit`. Validation is the model's alone, and so are callbacks
+                but those that show progress, which have an attribute `follows_stages`.
 
         Returns:
             The Keras history of the model itself.
         """
         if self.pretrain_epochs and not self.is_pretrained.numpy():
             shared = {key: value for key, value in kwargs.items() if key in _OF_BOTH}
+            callbacks = kwargs.get("callbacks") or []
+            shown = [c for c in callbacks if getattr(c, "follows_stages", False)]
+            shared |= {"epochs": self.pretrain_epochs, "callbacks": shown}
             with self.distribute_strategy.scope():
                 stages = self.stages()
                 for stage in stages:
-                    stage.compile(embedding_l2=self._embedding_l2, jit_compile=self.jit_compile)
+                    stage.compile(
+                        micro_batches=self._micro_batches,
+                        clip_norm=self._clip_norm,
+                        embedding_l2=self._embedding_l2,
+                        jit_compile=self.jit_compile,
+                    )
             for stage in stages:
-                stage.fit(x, *args, batch_size=batch_size, epochs=self.pretrain_epochs, **shared)
+                for callback in shown:
+                    callback.say(f"Training {stage.info.name}, from which {self.info.name} starts")
+                stage.fit(x, *args, batch_size=batch_size, **shared)
             with self.distribute_strategy.scope():
                 self(example_batch(self.schema))
                 self.take_over(stages)

@@ -34,6 +34,8 @@ class Report(tf.keras.callbacks.Callback):
         bar: The bar.
     """
 
+    follows_stages = True  # of a model that starts from others; see `models.pretraining`
+
     def __init__(self, bar: Progress) -> None:
         super().__init__()
         # Or Keras would wait for the device at every step, to hand over the step's metrics.

@@ -1,5 +1,7 @@
 """The first models are trained once, whatever way a model goes on; FNN is the example."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -70,3 +72,15 @@ def test_first_models_train_as_the_model_does(encoded, first) -> None:
     (stage,) = first
     assert int(stage.optimizer.iterations) == encoded.steps(512)
     assert stage._embedding_l2 == CONFIG.embedding_l2
+
+
+def test_first_models_are_clipped_and_show_their_progress(encoded, first, capsys) -> None:
+    config = dataclasses.replace(CONFIG, epochs=1, clip_norm=0.5)
+    model = new(encoded)
+    training.compile_model(model, config)
+    training.train(model, encoded, config)
+    (stage,) = first
+    assert stage._clip_norm == 0.5
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "Training fm, from which fnn starts"
+    assert [line.startswith("Epoch 1/1") for line in said[1:]] == [True, True]
