@@ -87,6 +87,9 @@ def write_files(log: EventLog, folder: str | pathlib.Path) -> pathlib.Path:
     Returns:
         The folder.
 
+    Raises:
+        ValueError: The log has sampled negatives, which files cannot tell from what happened.
+
     Example:
         >>> import tempfile
         >>> from recommenders_tf import data
@@ -94,6 +97,11 @@ def write_files(log: EventLog, folder: str | pathlib.Path) -> pathlib.Path:
         ...     sorted(path.name for path in write_files(data.synthetic(), folder).iterdir())
         ['events.csv', 'items.csv', 'schema.yaml', 'users.csv']
     """
+    if log.behaviours is not None:
+        raise ValueError(
+            f"`{log.schema.name}` has sampled negatives, and files would not tell them from what "
+            "happened: write the log first and sample when it is loaded."
+        )
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for table, frame in (("events", log.events), ("users", log.users), ("items", log.items)):

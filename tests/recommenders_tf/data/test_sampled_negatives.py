@@ -69,7 +69,7 @@ def test_histories_hold_what_happened_alone(parts) -> None:
 def test_bad_input_is_named(parts) -> None:
     train, _ = parts
     sampled = data.with_sampled_negatives(train)
-    with pytest.raises(ValueError, match="split first, then sample"):
+    with pytest.raises(ValueError, match="sample the negatives of each part"):
         sampled.split("time")
     with pytest.raises(ValueError, match="has sampled negatives already"):
         data.with_sampled_negatives(sampled)
@@ -84,3 +84,10 @@ def test_bad_input_is_named(parts) -> None:
     schema = FeatureSchema.from_dict({"name": "toy", "columns": columns})
     with pytest.raises(ValueError, match="User `ann` has met all 2 items"):
         data.with_sampled_negatives(data.load_files(frame.assign(label=1), schema=schema))
+
+
+def test_files_are_not_written_of_what_did_not_happen(tmp_path):
+    sampled = data.with_sampled_negatives(data.load("synthetic").split("time")[1])
+    with pytest.raises(ValueError, match="write the log first"):
+        data.write_files(sampled, tmp_path)
+    assert not list(tmp_path.iterdir())
