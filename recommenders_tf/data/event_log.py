@@ -134,7 +134,8 @@ class EventLog:
         """
         self._check_whole("k_core")
         ids = (self.schema.user_id.name, self.schema.item_id.name)
-        kept = k_core(*(pd.factorize(self.events[name])[0] for name in ids), users, items)
+        of_user, of_item = (pd.factorize(self.events[name])[0] for name in ids)
+        kept = k_core(of_user, of_item, per_user=users, per_item=items)
         if not kept.any():
             raise ValueError(
                 f"No event of `{self.schema.name}` is left where every user is to have {users} "

@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from recommenders_tf.data.event_log import EventLog
+from recommenders_tf.evaluation.questions import histories_before
+from recommenders_tf.index.exact import rows_at_once
 from recommenders_tf.serving_graph import ServingGraph
 from recommenders_tf.serving_tables import UNKNOWN_ROW
-
-BLOCK_USERS = 1024
 
 
 def evaluate_ranking(
@@ -20,7 +20,10 @@ def evaluate_ranking(
     """Return HR@k and NDCG@k of held-out events over the full catalogue.
 
     Every test event is one question with one right answer, so HR@k equals Recall@k, and NDCG@k is
-    1 / log2(1 + rank) where the rank is within k, else 0. Both are means over the test events.
+    1 / log2(1 + rank) where the rank is within k, else 0. Both are means over the test events. It
+    is what the pipeline's Evaluator counts, event by event. Where users have several test events,
+    the other items of a user are among the wrong answers; `evaluate` asks each user once for all of
+    them, and after a split by `leave_last_out` gives the same values.
 
     Args:
         graph: Serving graph with a retriever.
@@ -74,13 +77,14 @@ def held_out_ranks(graph: ServingGraph, test: EventLog) -> np.ndarray:
         True
     """
     tables, schema = graph.tables, graph.tables.schema
-    histories = tables.histories if test.past is None else tables.histories_of(test.past)
+    histories = histories_before(tables, test)
+    step = rows_at_once(tables.items.size)
     columns = [column.name for column in graph.context if column.name in test.events]
     users = test.events[schema.user_id.name].to_numpy(object)
     items = tables.items.index.get_indexer(test.events[schema.item_id.name])
     ranks = []
-    for start in range(0, len(users), BLOCK_USERS):
-        block = slice(start, start + BLOCK_USERS)
+    for start in range(0, len(users), step):
+        block = slice(start, start + step)
         context = {n: tf.constant(test.events[n].to_numpy()[block]) for n in columns}
         scores = graph.catalogue_scores(tf.constant(users[block]), histories, context)
         rows = tables.users.rows(tf.constant(users[block]))

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from recommenders_tf.data.encoded_log import EncodedLog
 from recommenders_tf.data.event_log import EventLog
+from recommenders_tf.evaluation.labelled import labelled_metrics
 from recommenders_tf.models.base import BLOCK_ROWS, Recommender
 from recommenders_tf.optimizers import LazyAdam
 from recommenders_tf.schema import Column, FeatureSchema, SchemaError
@@ -84,10 +85,18 @@ class Ranker(Recommender):
             **kwargs: Likewise.
 
         Returns:
-            Of a log, metric values by name: `loss` and `auc`.
+            Of a log, metric values by name: `loss` and `auc`. Of an `EventLog` also `log_loss`, the
+            mean over all events without penalties, and `gauc`, the AUC among each user's own
+            events, if some user has events of both classes.
         """
         if isinstance(x, EventLog):
-            x = EncodedLog(x, self.tables)
+            rows = EncodedLog(x, self.tables)
+            values = self.evaluate(rows, *args, **kwargs)
+            if not isinstance(values, dict):
+                return values
+            more = labelled_metrics(self, rows, ["LogLoss", "GAUC"])
+            names = {"LogLoss": "log_loss", "GAUC": "gauc"}
+            return values | {names[name]: value for name, value in more.items()}
         if isinstance(x, EncodedLog):
             return super().evaluate(
                 x.batches(BLOCK_ROWS, shuffle=False), *args, **{"return_dict": True, **kwargs}

@@ -10,7 +10,8 @@ import pandas as pd
 import tensorflow as tf
 
 from recommenders_tf.data.event_log import EventLog
-from recommenders_tf.models.base import BLOCK_ROWS, Recommender
+from recommenders_tf.index.exact import rows_at_once
+from recommenders_tf.models.base import Recommender
 from recommenders_tf.serving_graph import ServingGraph
 from recommenders_tf.signature_inputs import DEFAULT_K
 
@@ -112,9 +113,9 @@ def recommend_frame(
         )
     asked = tf.constant([list(candidates or [])], tf.string)
     users = [str(user) for user in users]
-    ids, scores = [], []
-    for start in range(0, len(users), BLOCK_ROWS):
-        block = tf.constant(users[start : start + BLOCK_ROWS], tf.string)
+    ids, scores, step = [], [], rows_at_once(items.size)
+    for start in range(0, len(users), step):
+        block = tf.constant(users[start : start + step], tf.string)
         answer = graph.recommend(
             user_id=block,
             candidates=asked,

@@ -152,6 +152,15 @@ def test_defaults_are_recorded_in_the_saved_model(cascade, tmp_path) -> None:
     assert not list(tmp_path.glob(".*")), "a partial export was left behind"
 
 
+def test_many_users_are_answered_in_blocks_that_fit_memory(
+    planted_log, cascade, monkeypatch
+) -> None:
+    users = planted_log.users["user_id"].tolist()[:50]
+    at_once = cascade[1].recommend(users, k=4)
+    monkeypatch.setattr("recommenders_tf.models.retriever.rows_at_once", lambda items: 7)
+    pd.testing.assert_frame_equal(cascade[1].recommend(users, k=4), at_once)
+
+
 def test_bad_requests_name_the_argument(cascade) -> None:
     model = cascade[1]
     with pytest.raises(ValueError, match="`k` must be at least 1; it is 0"):

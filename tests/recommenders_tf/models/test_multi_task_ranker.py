@@ -68,7 +68,7 @@ def test_both_tasks_are_learned_measured_saved_and_served(log, encoded, batch, t
     model.compile()
     history = model.fit(encoded, epochs=10, batch_size=256, verbose=0).history
     assert min(history["auc"][-1], history["auc_loved"][-1]) > 0.8
-    assert model.evaluate(log, verbose=0).keys() == {"loss", "auc", "auc_loved"}
+    assert model.evaluate(log, verbose=0).keys() >= {"loss", "auc", "auc_loved"}
 
     features, _ = batch
     logits = model.task_logits(features)
