@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import enum
 import pathlib
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,16 +12,10 @@ from recommenders_tf.cli.console import note, working
 
 if TYPE_CHECKING:
     from recommenders_tf.data import EventLog
+    from recommenders_tf.evaluation import Protocol
 
 _PANEL = "Data: one of --dataset, --synthetic and --events"
 _FILE = {"exists": True, "dir_okay": False, "resolve_path": True, "rich_help_panel": _PANEL}
-
-
-class Split(str, enum.Enum):
-    """How a log is split into training and test events."""
-
-    LEAVE_LAST_OUT = "leave_last_out"
-    TIME = "time"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,15 +143,17 @@ class DataOptions:
         _report(log)
         return log
 
-    def split(self, log: EventLog, split: Split, validation: bool = False) -> tuple[EventLog, ...]:
-        """Split a log, then draw the negatives of each part, the same ones every time.
+    def split(
+        self, log: EventLog, protocol: Protocol, validation: bool = False
+    ) -> tuple[EventLog, ...]:
+        """Cut a log, then draw the negatives of each part, the same ones every time.
 
         Args:
             log: What `load` returned.
-            split: How to split it.
+            protocol: How to cut it.
             validation: Whether to split off validation events, too.
         """
-        parts = log.split(split.value, validation=validation)
+        parts = protocol.cut(log, validation)
         if not self.sampled_negatives:
             return parts
         from recommenders_tf import data

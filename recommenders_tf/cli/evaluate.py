@@ -2,41 +2,89 @@
 
 from __future__ import annotations
 
+import pathlib
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recommenders_tf.cli.catalog import JsonOption
-from recommenders_tf.cli.console import print_json, print_table, working
-from recommenders_tf.cli.data_options import DataOptions, Split
+from recommenders_tf.cli.console import note, print_json, print_table, working
+from recommenders_tf.cli.data_options import DataOptions
 from recommenders_tf.cli.options import flatten
+from recommenders_tf.cli.protocol_options import AskedOptions, SplitOptions
 from recommenders_tf.cli.runs import Run, RunArgument
 
 if TYPE_CHECKING:
-    from recommenders_tf.data import EventLog
-    from recommenders_tf.models.base import Recommender
+    from recommenders_tf.evaluation import Evaluation
+
+_PANEL = "What is measured"
 
 
 @flatten
 def evaluate(
     run: RunArgument,
     source: DataOptions,
-    split: Annotated[
-        Split | None, typer.Option(help="By default as in training, or leave_last_out.")
+    split: SplitOptions,
+    asked: AskedOptions,
+    metrics: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--metric",
+            "-m",
+            metavar="NAME",
+            help="May be given several times. Of lists: HR, Recall, Precision, NDCG, MAP, MRR; "
+            "beyond accuracy: Coverage, Gini, Novelty, Serendipity, Diversity, PopularityBias. Of "
+            "labels: AUC, GAUC, LogLoss, ECE; of ratings: RMSE, MAE. By default the first six of "
+            "a model that retrieves, and those of labels of one that ranks.",
+            show_default=False,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    k: Annotated[
+        list[int] | None,
+        typer.Option(
+            "-k",
+            min=1,
+            help="Length of the lists; may be given several times; 10 by default.",
+            show_default=False,
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    confidence: Annotated[
+        float,
+        typer.Option(
+            min=0.5,
+            max=0.999,
+            help="Of the intervals, which are drawn over users.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = 0.95,
+    output: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            file_okay=False,
+            help="Folder to keep the result in, with the values of every user.",
+            rich_help_panel=_PANEL,
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a trained model on held-out events.
+    """Measure a trained model on held-out events, and say how sure the figures are.
 
-    A run is measured on the test events of the data it was trained on, unless
-    other data is named. Models that retrieve get HR@10 and NDCG@10: every test
-    event is ranked among all items that its user has not seen. Models that rank
-    get the loss and the AUC.
+    A run is measured on the test events of the data and the split that it was
+    trained with, unless others are named; a model that has learned from a
+    test event is refused. For models that retrieve, each user with test events
+    is one question: all items that the user has not met are put in order, and
+    the metrics say where the held-out ones stand. Ties count against the model.
+    Compare figures of one protocol alone.
 
     Examples:
       recommenders-tf evaluate runs/two_tower-movielens-100k
-      recommenders-tf evaluate runs/mf --json
-      recommenders-tf evaluate model.keras --dataset movielens-100k
+      recommenders-tf evaluate runs/mf -m NDCG -m Coverage -k 10 -k 50 --json
+      recommenders-tf evaluate runs/mf --candidates popularity -o results/mf
+      recommenders-tf evaluate model.keras --dataset movielens-100k --split time
     """
     found = Run.find(run)
     if not source.given and "data" in found.settings:
@@ -48,17 +96,33 @@ def evaluate(
             f"The model was trained on `{model.schema.name}` and knows no user or item of "
             f"`{log.schema.name}`; name the data it was trained on."
         )
-    _, test = source.split(log, split or Split(found.settings.get("split", "leave_last_out")))
-    metrics = measure(model, test)
-    if as_json:
-        print_json(metrics)
-    else:
-        print_table(("metric", "value"), metrics.items())
+    from recommenders_tf.evaluation import Protocol, evaluate
 
-
-def measure(model: Recommender, test: EventLog) -> dict[str, float]:
-    """Return the metrics of a model on test events, by name."""
+    trained_with = found.settings.get("protocol")
+    protocol = split.over(Protocol.from_dict(trained_with) if trained_with else Protocol())
+    protocol = asked.over(protocol)
+    *_, test = source.split(log, protocol)
     with working(f"Measuring on {len(test):,} events"):
-        return (
-            model.evaluate(test) if model.kind == "retrieval" else model.evaluate(test, verbose=0)
-        )
+        result = evaluate(model, test, protocol, k or [10], metrics or None)
+        intervals = result.intervals(confidence)
+    if output is not None:
+        result.save(output)
+    if as_json:
+        facts = {"protocol": protocol.to_dict(), "data": dict(result.data)}
+        print_json({"metrics": result.metrics, "intervals": intervals, **facts})
+        return
+    note(protocol.describe())
+    _print(result, intervals, confidence)
+
+
+def _print(
+    result: Evaluation, intervals: dict[str, tuple[float, float]], confidence: float
+) -> None:
+    """Print metrics, with their intervals where users have values of their own."""
+    nothing = (None, None)
+    rows = [(name, mean, *intervals.get(name, nothing)) for name, mean in result.metrics.items()]
+    if not intervals:
+        print_table(("metric", "value"), [row[:2] for row in rows])
+        return
+    columns = ("metric", "mean", f"{100 * confidence:g} % from", "to")
+    print_table(columns, rows, title=f"{len(result.users):,} users of {result.data['name']}")

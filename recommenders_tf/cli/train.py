@@ -17,9 +17,9 @@ from recommenders_tf import registry
 from recommenders_tf.cli import hyper_parameters
 from recommenders_tf.cli.catalog import JsonOption
 from recommenders_tf.cli.console import note, print_json, print_table, working
-from recommenders_tf.cli.data_options import DataOptions, Split
-from recommenders_tf.cli.evaluate import measure
+from recommenders_tf.cli.data_options import DataOptions
 from recommenders_tf.cli.options import flatten
+from recommenders_tf.cli.protocol_options import SplitOptions
 from recommenders_tf.cli.runs import METRICS_FILE, MODEL_FILE, RUNS, SETTINGS_FILE, write_json
 from recommenders_tf.cli.training_options import TrainingOptions
 from recommenders_tf.training.cluster import Cluster
@@ -44,15 +44,8 @@ def train(
         ),
     ],
     source: DataOptions,
+    split: SplitOptions,
     options: TrainingOptions,
-    split: Annotated[
-        Split,
-        typer.Option(
-            help="Which events are kept for the test: the last one of each user, or the latest "
-            "tenth of all. With --patience the rest is split once more in the same way.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = Split.LEAVE_LAST_OUT,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -80,7 +73,7 @@ def train(
     The folder of the run gets the model (model.keras), its metrics
     (metrics.json), all settings (run.json), the loss of each epoch (history.csv)
     and logs for TensorBoard. Models that retrieve are measured over the full
-    catalogue.
+    catalogue; `evaluate` measures a run further.
 
     Where the variable TF_CONFIG describes a cluster, this process takes the part
     that it gives it: a parameter server and its workers serve until they are
@@ -103,8 +96,9 @@ def train(
         cluster.serve()
     log = source.load()
     with working("Loading TensorFlow"):
-        from recommenders_tf import data, training
+        from recommenders_tf import data, evaluation, training
 
+        protocol = split.over(evaluation.Protocol())
         cls = registry.get(name)
         strategy = training.prepare(config)
     chosen = hyper_parameters.parse(cls, settings or ())
@@ -112,7 +106,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     started = datetime.datetime.now(datetime.timezone.utc)
     _check_labels(log, cls, source.sampled_negatives)
-    *parts, test = source.split(log, split, validation=config.patience is not None)
+    *parts, test = source.split(log, protocol, validation=config.patience is not None)
     events, validation = parts[0], parts[1] if len(parts) > 1 else None
     note(f"Training {name} on {len(events):,} events of {log.schema.name}, in {folder}.")
     with working("Encoding the events"):
@@ -131,14 +125,15 @@ def train(
         if cluster and not cluster.is_chief:
             folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
         recommender.save(folder / MODEL_FILE)
-        metrics = measure(recommender, test)
+        with working(f"Measuring on {len(test):,} events"):
+            metrics = evaluation.evaluate(recommender, test, protocol).metrics
         write_json(folder / METRICS_FILE, metrics)
         run = {
             "model": name,
             "hyper_parameters": _hyper_parameters(recommender),
             "training": dataclasses.asdict(config),
             "data": source.to_dict(),
-            "split": split.value,
+            "protocol": protocol.to_dict(),
             "events": {
                 "train": len(events),
                 **({"validation": len(validation)} if validation else {}),

@@ -16,6 +16,7 @@ import pytest
 
 import recommenders_tf as rtf
 from recommenders_tf.cli.main import main
+from recommenders_tf.evaluation import Candidates, Evaluation
 from recommenders_tf.training import TrainingConfig
 from serving.client import ServingClient
 
@@ -100,7 +101,7 @@ def test_the_folder_of_a_run_says_how_it_came_to_be(trained, run):
     assert settings["hyper_parameters"]["embedding_dim"] == 8
     assert settings["hyper_parameters"]["num_negatives"] == 8
     assert settings["data"] == {"synthetic": True, "max_bad_share": 0.01}
-    assert settings["split"] == "leave_last_out"
+    assert settings["protocol"]["split"] == {"strategy": "leave_last_out"}
     assert settings["events"] == {"train": 49_000, "test": 1_000}
     assert settings["training"] == dataclasses.asdict(TrainingConfig(epochs=2))
     assert settings["versions"]["recommenders-tf"] == rtf.__version__
@@ -110,9 +111,45 @@ def test_the_folder_of_a_run_says_how_it_came_to_be(trained, run):
 def test_evaluate_measures_what_train_measured(trained, run, call):
     code, out, _ = call("evaluate", run, "--json")
     assert code == 0
-    assert json.loads(out) == pytest.approx(json.loads(trained.stdout)["metrics"], abs=1e-6)
-    _, by_time, _ = call("evaluate", run / "model.keras", "--split", "time", "--json")
-    assert json.loads(by_time) != json.loads(out)
+    found = json.loads(out)
+    assert found["metrics"] == pytest.approx(json.loads(trained.stdout)["metrics"], abs=1e-6)
+    assert found["protocol"]["split"] == {"strategy": "leave_last_out"}
+    for name, (low, high) in found["intervals"].items():
+        assert low < found["metrics"][name] < high
+
+
+def test_evaluate_keeps_what_it_measured_and_says_how(run, call, tmp_path):
+    asked = ("-m", "NDCG", "-m", "Coverage", "-k", "5", "-k", "20", "-o", tmp_path / "result")
+    few = ("--candidates", "popularity", "--num-candidates", "50", "--include-seen")
+    code, out, err = call("evaluate", run, *asked, *few)
+    assert code == 0
+    assert "The last event of each user is test; ranked among 50 unseen items" in err
+    assert "1,000 users of synthetic" in out and "95 % from" in out
+    kept = Evaluation.load(tmp_path / "result")
+    assert list(kept.metrics) == ["NDCG@5", "NDCG@20", "Coverage@5", "Coverage@20"]
+    assert kept.protocol.candidates == Candidates("popularity", 50)
+    assert not kept.protocol.exclude_seen
+    assert all(f"{kept.metrics[name]:.4f}" in out for name in ("NDCG@5", "NDCG@20"))
+
+
+def test_evaluate_refuses_a_split_whose_test_events_were_learned(run, call):
+    code, out, err = call("evaluate", run / "model.keras", "--split", "time", "--json")
+    assert (code, out) == (1, "")
+    assert "The model has learned from 4," in err and "held-out pairs" in err
+
+
+def test_train_and_evaluate_by_a_split_of_ones_own(place, call):
+    split = ("--split", "users", "--test-share", "0.2", "--min-item-events", "5")
+    code, out, _ = call(
+        "train", "--model", "popularity", "--synthetic", *split, "-o", "runs/users", "--json"
+    )
+    assert code == 0
+    metrics = json.loads(out)["metrics"]
+    again = json.loads(call("evaluate", "runs/users", "--json")[1])
+    assert again["metrics"] == pytest.approx(metrics, abs=1e-6)
+    assert again["protocol"]["min_item_events"] == 5
+    assert again["protocol"]["split"]["test_share"] == 0.2
+    assert again["data"]["users"] == 200
 
 
 def test_evaluate_wants_data_that_the_model_knows(run, call, tmp_path):
@@ -193,6 +230,9 @@ def test_more_items_than_there_are(run, call):
         (("train", "--model", "mf", "--synthetic", "--epochs", "0"), 2, "--epochs"),
         (("train", "--model", "mf", "--synthetic", "--clip-norm", "0"), 1, "`clip_norm` must be"),
         (("train", "mf", "--synthetic"), 2, "--model"),
+        (("evaluate", "runs/mf-synthetic", "-m", "NCDG"), 1, "There is no metric `NCDG`; there"),
+        (("evaluate", "runs/mf-synthetic", "--fold-in", "0.5"), 1, "--fold-in does not go with"),
+        (("evaluate", "runs/mf-synthetic", "--candidates", "file"), 1, "of kind `file` go with"),
         (("evaluate", "runs/none"), 1, "There is no trained model in `runs/none`; there are runs/"),
         (("recommend", "runs/mf-synthetic"), 2, "--user"),
         (("recommend", "runs/mf-synthetic", "-u", "u3", "-k", "0"), 2, "-k"),
@@ -210,7 +250,7 @@ def test_wrong_input_is_told_in_one_sentence(arguments, code, sentence, run, cal
 
 def test_a_ranker_is_measured_but_finds_nothing(ranker, call):
     code, out, _ = call("evaluate", ranker, "--json")
-    assert code == 0 and set(json.loads(out)) == {"loss", "auc"}
+    assert code == 0 and set(json.loads(out)["metrics"]) == {"AUC", "LogLoss", "ECE"}
     code, out, err = call("recommend", ranker, "-u", "u3")
     assert (code, out) == (1, "")
     assert "is a model of kind ranking" in err

@@ -6,9 +6,10 @@ import pathlib
 import pytest
 
 from recommenders_tf import data
-from recommenders_tf.cli.data_options import DataOptions, Split
+from recommenders_tf.cli.data_options import DataOptions
 from recommenders_tf.cli.main import main
-from recommenders_tf.data.event_log import STRATEGIES
+from recommenders_tf.data import Split
+from recommenders_tf.evaluation import Protocol
 from recommenders_tf.schema import FeatureSchema
 
 FILE = pathlib.Path("events.csv")
@@ -29,10 +30,6 @@ def files(tmp_path):
 def own(files, **changes):
     named = {table: files / f"{table}.csv" for table in ("events", "users", "items")}
     return DataOptions(**{**named, "schema": files / "schema.yaml", **changes})
-
-
-def test_splits_are_those_of_the_log():
-    assert tuple(split.value for split in Split) == STRATEGIES
 
 
 @pytest.mark.parametrize(
@@ -108,14 +105,15 @@ def test_sampled_negatives_are_drawn_after_the_split_and_alike_in_training_and_e
     source = own(files, sampled_negatives=2)
     assert DataOptions.from_dict(source.to_dict()) == source
     log = source.load()
-    train, validation, test = source.split(log, Split.TIME, validation=True)
-    _, again = source.split(log, Split.TIME)
+    by_time = Protocol(Split("time"))
+    train, validation, test = source.split(log, by_time, validation=True)
+    _, again = source.split(log, by_time)
     happened = log.split("time", validation=True)
     for part, own_events in zip((train, validation, test), happened, strict=True):
         assert len(part) == 3 * len(own_events)
         assert part.behaviours is not None
     assert test.events.equals(again.events)
-    assert [len(part) for part in own(files).split(log, Split.TIME)] == [270, 30]
+    assert [len(part) for part in own(files).split(log, by_time)] == [270, 30]
 
 
 def test_labels_must_suit_the_model(tmp_path, capsys):
