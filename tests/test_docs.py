@@ -45,6 +45,14 @@ def test_the_programs_of_metrics_work(capsys):
     assert "['HR@1', 'NDCG@3', 'loss']" in capsys.readouterr().out
 
 
+def test_the_programs_of_evaluation_work(capsys):
+    for program in programs("docs/evaluation.md"):
+        exec(compile(program, "docs/evaluation.md", "exec"), {"__name__": "__main__"})
+    printed = capsys.readouterr().out
+    assert "of each user's events 25 % are test" in printed
+    assert "p_holm" in printed
+
+
 def test_the_table_of_models_is_the_registry():
     text = (ROOT / "docs/models.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", text, re.MULTILINE)
