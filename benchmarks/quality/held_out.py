@@ -9,7 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.quality.metrics import at_cut, ranks_of_first
-from recommenders_tf.data import EventLog, RowSource
+from recommenders_tf import evaluation
+from recommenders_tf.data import EncodedLog, EventLog, RowSource
+from recommenders_tf.evaluation.labelled import RATINGS, labelled_metrics
 from recommenders_tf.metrics import auc, gauc, log_loss
 
 _BLOCK_ROWS = 16384
@@ -101,6 +103,41 @@ class Catalogue:
         values = model.evaluate(self.log, **({} if model.kind == "retrieval" else {"verbose": 0}))
         names = {"HR@10": "HR@10", "NDCG@10": "NDCG@10", "auc": "AUC"}
         return {names[key]: float(value) for key, value in values.items() if key in names}
+
+
+class Lists:
+    """Held-out items of users, each user asked once for all of them.
+
+    Args:
+        log: Held-out events with their past.
+        protocol: What the items are ranked among.
+        k: Length of the lists.
+        metrics: As `evaluation.evaluate` calls them.
+    """
+
+    def __init__(
+        self, log: EventLog, protocol: evaluation.Protocol, k: int, metrics: tuple[str, ...]
+    ) -> None:
+        self.log, self.protocol, self.k, self.metrics = log, protocol, k, metrics
+
+    def measure(self, model: Any) -> dict[str, float]:
+        """Return the metrics at the length of the lists."""
+        return evaluation.evaluate(model, self.log, self.protocol, self.k, self.metrics).metrics
+
+
+class Ratings:
+    """Held-out ratings of known users and items, in their own unit.
+
+    Args:
+        log: Held-out events, whose label is the rating.
+    """
+
+    def __init__(self, log: EventLog) -> None:
+        self.log = log
+
+    def measure(self, model: Any) -> dict[str, float]:
+        """Return RMSE and MAE; less is better, so they are not to be watched."""
+        return labelled_metrics(model, EncodedLog(self.log, model.tables), RATINGS)
 
 
 def _predict(model: Any, rows: RowSource) -> tuple[np.ndarray, np.ndarray]:

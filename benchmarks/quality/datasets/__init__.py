@@ -17,12 +17,15 @@ _MODULES = {
     "amusic": "leave_one_out",
     "criteo-8k": "criteo",
     "frappe": "frappe",
+    "gowalla": "lists",
     "ipinyou": "ipinyou",
     "lastfm": "leave_one_out",
     "ml-1m": "leave_one_out",
     "movielens-100k": "full_ranking",
+    "movielens-100k-75-25": "lists",
     "movielens-1m": "event_logs",
     "movielens-1m-genres": "event_logs",
+    "movielens-1m-ratings": "ratings",
     "movielens-1m-two-labels": "event_logs",
 }
 

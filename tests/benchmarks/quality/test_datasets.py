@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import types
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmarks.quality import datasets
+from benchmarks.quality.datasets import ratings
 from benchmarks.quality.held_out import Candidates
 from recommenders_tf import data
+from recommenders_tf.models import Popularity
 from recommenders_tf.schema import FIRST_ID, UNKNOWN_ID
 
 
@@ -134,3 +138,59 @@ def test_the_last_event_of_each_user_is_told_from_a_drawn_item(few_events):
     events = few_events.events["user_id"].value_counts()
     assert len(users) == (events > 1).sum() and (counts == 2).all()
     assert set(features["user_id"][labels == 0]) == set(users)
+
+
+def test_of_ratings_a_tenth_is_held_out_and_measured_in_stars(monkeypatch):
+    log = data.synthetic(num_users=100, num_items=80, num_events=2000)
+    monkeypatch.setattr(ratings.data, "load", lambda name: log)
+    splits = datasets.load("movielens-1m-ratings")
+    assert splits.train.schema["rating"].positive_from is None
+    held_out = splits.measured.log.events
+    assert (len(splits.train), len(held_out)) == (1800, 200)
+    assert not held_out.index.duplicated().any()
+    both = pd.concat([held_out, splits.train.log.events])[["user_id", "item_id"]]
+    assert len(both.drop_duplicates()) == 2000
+
+    model = types.SimpleNamespace(
+        score=lambda events: np.full(len(events), 3.0), tables=splits.train.tables
+    )
+    errors = held_out["rating"] - 3
+    found = splits.measured.measure(model)
+    np.testing.assert_allclose(found["RMSE"], np.sqrt((errors**2).mean()))
+    np.testing.assert_allclose(found["MAE"], errors.abs().mean())
+
+    chosen = datasets.load("movielens-1m-ratings", validation=True)
+    assert (len(chosen.train), len(chosen.measured.log)) == (1620, 180)
+
+
+def test_lists_of_a_published_split_have_all_of_its_items(folder):
+    home = folder / "gowalla-lightgcn"
+    # A user, and then what they met.
+    write(
+        home / "train.txt.gz",
+        [f"{user} " + " ".join(map(str, range(user, user + 10))) for user in (0, 1)],
+    )
+    write(home / "test.txt.gz", ["0 12 13", "1 0"])
+    splits = datasets.load("gowalla")
+    assert len(splits.train) == 20 and splits.watched is None
+    events = splits.measured.log.events
+    assert list(zip(events["user"], events["item"], strict=True)) == [
+        *(("0", "12"), ("0", "13"), ("1", "0"))
+    ]
+    chosen = datasets.load("gowalla", validation=True)
+    held_out = chosen.measured.log.events
+    assert len(chosen.train) == 18 and held_out["user"].tolist() == ["0", "1"]
+    learned = set(zip(*(splits.train.log.events[c] for c in ("user", "item")), strict=True))
+    assert set(zip(held_out["user"], held_out["item"], strict=True)) <= learned
+
+
+def test_lists_of_a_random_quarter_are_measured_among_unseen_items(few_events):
+    splits = datasets.load("movielens-100k-75-25")
+    assert splits.train.schema["rating"].positive_from is None
+    assert len(splits.measured.log) == pytest.approx(0.25 * len(few_events), abs=20)
+    model = Popularity(splits.train.schema)
+    model.compile()
+    model.fit(splits.train, verbose=0)
+    found = splits.measured.measure(model)
+    assert set(found) == {"NDCG@10", "Precision@10", "Recall@10"}
+    assert 0 < found["Precision@10"] < found["Recall@10"] <= 1
