@@ -93,7 +93,9 @@ def test_dropout_is_at_the_code_alone() -> None:
     log = encoded()
     model = models.DeepRec(log.schema, hidden_units=[4, 3], dropout=0.8)
     model.training_rows(log)
-    inputs = tf.sparse.from_dense(tf.ones([2, model.num_items]))
+    inputs = tf.sparse.from_dense(tf.constant([[1.0], [5.0]]) * tf.ones([2, model.num_items]))
+    before = model.reconstruct(inputs, training=False).numpy()
+    assert np.abs(before[0] - before[1]).max() > 0.01
     model.drop = lambda code, training: tf.zeros_like(code)  # all of the code
     scores = model.reconstruct(inputs, training=True).numpy()
     np.testing.assert_allclose(scores[0], scores[1])
