@@ -33,7 +33,9 @@ EXTRAS = {
         "pymdown-extensions<12",  # mkdocstrings 1.0 does not run with 12
         "pytest>=8",
         "pytest-cov>=5",
+        "ranx>=0.3.20",
         "ruff>=0.6",
+        "scikit-learn>=1.4",
         "types-PyYAML",
     ],
 }
