@@ -76,21 +76,22 @@ class PairRows(RowSource):
     ) -> None:
         self.schema, self.tables = schema, tables
         users = np.repeat(np.arange(matrix.shape[0], dtype=np.int32), np.diff(matrix.indptr))
-        self._users = tf.constant(users)
-        self._items = tf.constant(matrix.indices, tf.int32)
-        self._values = tf.constant(matrix.data, tf.float32)
+        # In one table, so that a pair is one access to memory.
+        values = matrix.data.astype(np.float32).view(np.int32)
+        self._entries = tf.constant(np.stack([users, matrix.indices, values], axis=1), tf.int32)
 
     def __len__(self) -> int:
-        return len(self._values)
+        return self._entries.shape[0]
 
     def gather(self, index: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Return the encoded ids of users and items, int64 `[batch]`, and the values beside them.
 
         The values are as float32 `[batch]` in the place of a label.
         """
-        ids = {self.schema.user_id.name: self._users, self.schema.item_id.name: self._items}
-        pairs = {name: tf.cast(tf.gather(part, index), tf.int64) for name, part in ids.items()}
-        return pairs, tf.gather(self._values, index)
+        users, items, values = tf.unstack(tf.gather(self._entries, index), axis=1)
+        ids = {self.schema.user_id.name: users, self.schema.item_id.name: items}
+        pairs = {name: tf.cast(part, tf.int64) for name, part in ids.items()}
+        return pairs, tf.bitcast(values, tf.float32)
 
 
 def interaction_matrix(

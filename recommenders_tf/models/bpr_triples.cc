@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "tensorflow/core/framework/op.h"
@@ -27,7 +28,7 @@ using tensorflow::Var;
 using tensorflow::errors::InvalidArgument;
 
 constexpr int kAhead = 16;  // triples whose rows are fetched before the first of them is used
-constexpr int kLanes = 16;  // sums kept apart, or each addition would wait for the last
+constexpr int kLanes = 8;   // sums kept apart, or each addition would wait for the last
 constexpr int kLine = 64;   // bytes of a cache line
 constexpr int kTables = 3;  // of users, of items, and of the biases of items
 
@@ -65,6 +66,14 @@ inline void Fetch(const float* row, int64_t width) {
   for (int64_t byte = 0; byte < width * 4; byte += kLine) __builtin_prefetch(start + byte, 1);
 }
 
+using Lanes = float __attribute__((vector_size(32)));
+
+inline Lanes Load(const float* from) {
+  Lanes lanes;
+  std::memcpy(&lanes, from, sizeof lanes);
+  return lanes;
+}
+
 // Takes one step, and returns -ln σ(x).
 inline float Step(const Tables& tables, const Triple& triple, float rate, float l2) {
   const int64_t width = tables.width;
@@ -72,17 +81,11 @@ inline float Step(const Tables& tables, const Triple& triple, float rate, float 
   float* __restrict q = tables.items + triple.item * width;
   float* __restrict r = tables.items + triple.other * width;
   float &b = tables.biases[triple.item], &c = tables.biases[triple.other];
-  float lanes[kLanes] = {};
+  Lanes sums = {};
   int64_t k = 0;
-  for (; k + kLanes <= width; k += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) {
-      lanes[lane] += p[k + lane] * (q[k + lane] - r[k + lane]);
-    }
-  }
-  for (int half = kLanes / 2; half > 0; half /= 2) {
-    for (int lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
-  }
-  float x = lanes[0] + b - c;
+  for (; k + kLanes <= width; k += kLanes) sums += Load(p + k) * (Load(q + k) - Load(r + k));
+  float x = b - c;
+  for (int lane = 0; lane < kLanes; ++lane) x += sums[lane];
   for (; k < width; ++k) x += p[k] * (q[k] - r[k]);
   const float decayed = std::exp(-std::abs(x));
   const float s = (x > 0 ? decayed : 1.f) / (1.f + decayed);

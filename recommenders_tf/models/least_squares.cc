@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "Eigen/Cholesky"
@@ -27,8 +28,10 @@ using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 using tensorflow::errors::InvalidArgument;
 
-constexpr int kLanes = 16;        // sums kept apart, or each addition would wait for the last
+constexpr int kLanes = 8;         // sums kept apart, or each addition would wait for the last
 constexpr int kTogether = 4;      // entries of one pass
+constexpr int kAhead = 8;         // entries between the fetch of a row and its use
+constexpr int kLine = 64;         // bytes of a cache line
 constexpr int64_t kBlock = 256;   // entries whose outer products are added at once
 constexpr float kSolved = 1e-20f;  // squared residual from which on a row counts as solved
 
@@ -48,22 +51,25 @@ struct Entries {
   const float* Factor(int64_t entry) const { return factors + columns[entry] * width; }
 };
 
+using Lanes = float __attribute__((vector_size(32)));
+
+inline Lanes Load(const float* from) {
+  Lanes lanes;
+  std::memcpy(&lanes, from, sizeof lanes);
+  return lanes;
+}
+
 // Returns the inner products of four rows with v.
 inline void Products(int64_t width, const float* const* rows, const float* v, float* products) {
-  float lanes[kTogether][kLanes] = {};
+  Lanes sums[kTogether] = {};
   int64_t i = 0;
   for (; i + kLanes <= width; i += kLanes) {
-    for (int k = 0; k < kTogether; ++k) {
-      for (int lane = 0; lane < kLanes; ++lane) {
-        lanes[k][lane] += rows[k][i + lane] * v[i + lane];
-      }
-    }
+    const Lanes part = Load(v + i);
+    for (int k = 0; k < kTogether; ++k) sums[k] += Load(rows[k] + i) * part;
   }
   for (int k = 0; k < kTogether; ++k) {
-    for (int half = kLanes / 2; half > 0; half /= 2) {
-      for (int lane = 0; lane < half; ++lane) lanes[k][lane] += lanes[k][lane + half];
-    }
-    products[k] = lanes[k][0];
+    products[k] = 0;
+    for (int lane = 0; lane < kLanes; ++lane) products[k] += sums[k][lane];
     for (int64_t rest = i; rest < width; ++rest) products[k] += rows[k][rest] * v[rest];
   }
 }
@@ -81,6 +87,10 @@ void AddScaled(const Entries& row, const float* v, float* out, const Scale& scal
   for (int64_t j = 0; j < row.count; j += kTogether) {
     const float* rows[kTogether];
     float products[kTogether], scales[kTogether];
+    for (int64_t next = j + kAhead; next < std::min(j + kAhead + kTogether, row.count); ++next) {
+      const char* factor = reinterpret_cast<const char*>(row.Factor(next));
+      for (int64_t byte = 0; byte < row.width * 4; byte += kLine) __builtin_prefetch(factor + byte);
+    }
     // Past the last entry stands the last one again, and counts nothing.
     for (int k = 0; k < kTogether; ++k) rows[k] = row.Factor(std::min(j + k, row.count - 1));
     Products(row.width, rows, v, products);
