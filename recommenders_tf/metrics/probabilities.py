@@ -110,7 +110,7 @@ def calibration_error(labels: npt.ArrayLike, probabilities: npt.ArrayLike, bins:
 
     References:
         Guo et al.: On Calibration of Modern Neural Networks, ICML 2017, arXiv:1706.04599,
-        equation 3.
+        section 2.
     """
     target, values = _columns(labels=labels, probabilities=probabilities)
     wrong = values[(values < 0) | (values > 1)]
