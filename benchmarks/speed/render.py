@@ -40,21 +40,27 @@ _SHORT = """## Where an aim is missed, and why
   What a step of DeepFM still spends beside its products is in the
   [profile](#where-the-time-of-a-deepfm-step-goes): lookups, the update of the tables, and passes
   over the activations. `bfloat16` nearly halves the products and costs casts. DIN has most to gain
-  from what is left out, padding and the passes of Dice, and there the aim is met although ours
-  attends twice.
+  from what is left out, padding and the passes of Dice: on two threads the aim is met there,
+  although ours attends twice.
+- **10 times DeepCTR at 10⁶ ids.** Peers write whole tables at every step, and so lose with the
+  number of tables: DeepFM and DCN-v2 have twenty-six, DIN has two of that size and one of a
+  hundredth, and its attention takes most of a step either way.
 - **60 % of the limit.** The limit knows products and rows alone. With 10⁶ ids a field lookups and
   updates take more of the step, and they share the memory with the gradient rows, which the limit
   leaves out. DIN goes over its long activations several times beside its products: the candidate
   laid beside every past item, Dice, the sums over the lists.
-- **Row updates at 60 %.** Met on one thread by the rules that have a state, where the memory
-  counts; plain SGD and row-wise Adagrad do too little with a row to hide what a step does besides:
-  to find the rows that occur twice, to sum their gradients in the order of the batch, and the call
-  itself. Two threads gain less than the bare loop does; why is not known yet.
+- **Row updates at 60 %.** Met where a rule has a state of the row's own width, but for Adagrad on
+  two threads. Plain SGD and row-wise Adagrad do so little with a row that what the limit leaves out
+  weighs more: to find the rows that occur twice, and to read the gradient's rows, as many bytes as
+  the table's. All batches of a measurement lie in one graph, as those of the C loop lie in one
+  call: a call from Python for each takes as long on any number of threads, and would hide what the
+  second one brings.
 - **A step that does not grow.** The same rows of a larger table are farther apart: on 10⁷ rows the
   caches and the page tables no longer hold them. The bare C loop over the same rows, the `peer` in
-  these lines, grows by more.
+  these lines, nearly always grows by more.
 - **Loaders at 5 times each peer.** Met against CSV and against Keras' feed of plain columns. The
-  first pass over TFRecords, which parses them whole, comes near; later passes no longer parse.
+  first pass over TFRecords parses whole batches, and gets four times as far as parsing one by one;
+  later passes no longer parse.
   Lists are kept at their own length and padded batch by batch, with their masks, while the peer
   gathers an array that somebody has padded beforehand; a step of DIN takes many times as long as
   either.
