@@ -14,6 +14,8 @@ from recommenders_tf.schema import PADDING_ID, FeatureSchema
 
 _GRAM_ROWS = 256
 _BLOCK_VALUES = 2**22
+_MOST_DENSE = 2**13
+"""Items up to which the Gram matrix is also held dense, where looking up is faster: 256 MiB."""
 _MOST_SWEEPS = 100
 _TOLERANCE = 1e-4
 
@@ -95,6 +97,7 @@ def slim_weights(
     gram.sort_indices()
     counts = gram.diagonal()
     cosine = measure_of("cosine", 0.0)
+    table = gram.toarray() if len(counts) <= _MOST_DENSE else gram
 
     def columns_of(items: np.ndarray) -> tuple[sparse.csr_matrix, float]:
         similar = gram[items]
@@ -103,8 +106,8 @@ def slim_weights(
         similar.data[owners == similar.indices] = 0.0
         similar = largest(similar, num_neighbours)
         others = _padded(similar, num_neighbours)
-        targets = _looked_up(gram, others, items[:, np.newaxis])
-        among = _looked_up(gram, others[:, :, np.newaxis], others[:, np.newaxis])
+        targets = _looked_up(table, others, items[:, np.newaxis])
+        among = _looked_up(table, others[:, :, np.newaxis], others[:, np.newaxis])
         weights, residual = elastic_net(among, targets, l1, l2)
         # ‖x_j - Xw‖² = c_j - 2 wᵀb + wᵀGw, and Gw is b less the residual.
         error = counts[items].sum() - np.sum(weights * (targets + residual), dtype=np.float64)
@@ -173,7 +176,11 @@ def _padded(rows: sparse.csr_matrix, width: int) -> np.ndarray:
     return padded
 
 
-def _looked_up(matrix: sparse.csr_matrix, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _looked_up(
+    matrix: np.ndarray | sparse.csr_matrix, rows: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
     """Return the values of a matrix at places that broadcast."""
+    if isinstance(matrix, np.ndarray):
+        return matrix[rows, columns]
     rows, columns = np.broadcast_arrays(rows, columns)
     return np.asarray(matrix[rows.flatten(), columns.flatten()]).reshape(rows.shape)

@@ -32,7 +32,9 @@ def test_weights_are_at_the_minimum(monkeypatch) -> None:
     assert error == pytest.approx(((X - X @ w) ** 2).sum() / X.any(axis=1).sum(), rel=1e-4)
 
 
-def test_an_item_is_rebuilt_from_its_nearest_alone(monkeypatch) -> None:
+@pytest.mark.parametrize("most_dense", [0, 2**13])
+def test_an_item_is_rebuilt_from_its_nearest_alone(most_dense, monkeypatch) -> None:
+    monkeypatch.setattr(slim, "_MOST_DENSE", most_dense)
     monkeypatch.setattr(slim, "_BLOCK_VALUES", 5 * 3**2)  # several blocks
     weights = slim_weights(sparse.csr_matrix(X), 0.1, 1.0, 3)[0].toarray()
     gram = X.T @ X
