@@ -76,8 +76,13 @@ def check_neighbours(
         )
 
 
-def measure_of(similarity: str, shrinkage: float) -> Measure:
+def measure_of(similarity: str, shrinkage: float, asymmetry: float = 0.5) -> Measure:
     """Return how two rows of `comparable` are compared.
+
+    Args:
+        similarity: One of `SIMILARITIES`.
+        shrinkage: What is added to the divisor.
+        asymmetry: Of the products: α in the divisor ‖a‖^2α ‖b‖^2(1-α).
 
     Example:
         >>> ones = np.ones(1, np.float32)
@@ -86,7 +91,12 @@ def measure_of(similarity: str, shrinkage: float) -> Measure:
     """
     if similarity == "jaccard":
         return lambda inner, first, second: quotient(inner, first + second - inner + shrinkage)
-    return lambda inner, first, second: quotient(inner, np.sqrt(first * second) + shrinkage)
+
+    def product(inner: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        divisors = np.sqrt(first * second) * quotient(first, second) ** (asymmetry - 0.5)
+        return quotient(inner, divisors + shrinkage)
+
+    return product
 
 
 def quotient(values: np.ndarray, divisors: np.ndarray) -> np.ndarray:

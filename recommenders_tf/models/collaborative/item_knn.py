@@ -49,6 +49,7 @@ class ItemKNN(RatingRetriever, NeighbourRetriever):
         similarity: `cosine`, `pearson`, `adjusted_cosine` or `jaccard`. The middle two compare
             ratings.
         shrinkage: h.
+        asymmetry: α, between 0 and 1; ½ is the cosine itself.
         ratings: Whether x is the rating, the schema's label as it is, and not just 1.
         weighted_mean: Whether the score is the weighted mean of ratings.
         **kwargs: Of the Keras model.
@@ -73,17 +74,21 @@ class ItemKNN(RatingRetriever, NeighbourRetriever):
         num_neighbours: int = 100,
         similarity: str = "cosine",
         shrinkage: float = 0.0,
+        asymmetry: float = 0.5,
         ratings: bool = False,
         weighted_mean: bool = False,
         **kwargs: Any,
     ) -> None:
         check_neighbours(similarity, num_neighbours, shrinkage, ratings, weighted_mean)
+        if not 0 <= asymmetry <= 1:
+            raise ValueError(f"`asymmetry` must lie between 0 and 1. Received: {asymmetry}.")
         if ratings:
             self.needs_label, self.combine = True, "mean"
         super().__init__(schema, **kwargs)
         self.num_neighbours = num_neighbours
         self.similarity = similarity
         self.shrinkage = shrinkage
+        self.asymmetry = asymmetry
         self.ratings = ratings
         self.weighted_mean = self.predicts_ratings = weighted_mean
 
@@ -96,7 +101,7 @@ class ItemKNN(RatingRetriever, NeighbourRetriever):
     def solve(self, matrix: sparse.csr_matrix) -> float:
         """Find the neighbours, and return the loss of some users."""
         items = comparable(matrix.T.tocsr(), self.similarity)
-        measure = measure_of(self.similarity, self.shrinkage)
+        measure = measure_of(self.similarity, self.shrinkage, self.asymmetry)
         nearest = nearest_rows(items, measure, self.num_neighbours)
         self.similarities.assign(nearest.T.tocsr())
         return loss_of_some(self, matrix)

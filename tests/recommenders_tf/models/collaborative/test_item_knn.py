@@ -49,6 +49,22 @@ def test_weighted_means_of_ratings(kind: str) -> None:
         assert (bottom == 0).any()  # some item has no rated neighbour
 
 
+def test_the_divisor_leans_to_the_norm_of_the_item_that_is_scored() -> None:
+    model = fitted(ItemKNN, VALUES, num_neighbours=20, asymmetry=0.2, shrinkage=1.5)
+    met = MET == 1
+    counts = met.sum(axis=0)
+    for user in (0, 7):
+        expected = [
+            sum(
+                (met[:, i] & met[:, j]).sum() / (counts[j] ** 0.2 * counts[i] ** 0.8 + 1.5)
+                for i in np.flatnonzero(met[user])
+                if i != j
+            )
+            for j in range(9)
+        ]
+        np.testing.assert_allclose(scores(model, user)[0], expected, rtol=1e-5)
+
+
 def test_a_request_is_answered_as_a_user_of_training_who_met_the_same() -> None:
     model = fitted(ItemKNN, VALUES, ratings=True, num_neighbours=4)
     np.testing.assert_allclose(scores_of_request(model, VALUES[7]), scores(model, 7)[0], rtol=1e-5)
@@ -69,6 +85,7 @@ def test_who_has_met_nothing_gets_the_most_popular_or_the_best_rated() -> None:
         ({"similarity": "dot"}, "`similarity` must be one of cosine, .* Received: 'dot'"),
         ({"num_neighbours": 0}, "`num_neighbours` must be at least 1. Received: 0"),
         ({"shrinkage": -1.0}, "`shrinkage` must be at least 0. Received: -1.0"),
+        ({"asymmetry": 1.5}, "`asymmetry` must lie between 0 and 1. Received: 1.5"),
         ({"similarity": "pearson"}, "'pearson' compares ratings, .*: set `ratings`"),
         ({"weighted_mean": True}, "`weighted_mean` is one of ratings, .*: set `ratings`"),
     ],
