@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
@@ -50,6 +51,7 @@ class ItemKNN(RatingRetriever, NeighbourRetriever):
             ratings.
         shrinkage: h.
         asymmetry: α, between 0 and 1; ½ is the cosine itself.
+        inverse_user_frequency: Whether users who met much weigh less in similarities.
         ratings: Whether x is the rating, the schema's label as it is, and not just 1.
         weighted_mean: Whether the score is the weighted mean of ratings.
         **kwargs: Of the Keras model.
@@ -75,6 +77,7 @@ class ItemKNN(RatingRetriever, NeighbourRetriever):
         similarity: str = "cosine",
         shrinkage: float = 0.0,
         asymmetry: float = 0.5,
+        inverse_user_frequency: bool = False,
         ratings: bool = False,
         weighted_mean: bool = False,
         **kwargs: Any,
@@ -89,6 +92,7 @@ class ItemKNN(RatingRetriever, NeighbourRetriever):
         self.similarity = similarity
         self.shrinkage = shrinkage
         self.asymmetry = asymmetry
+        self.inverse_user_frequency = inverse_user_frequency
         self.ratings = ratings
         self.weighted_mean = self.predicts_ratings = weighted_mean
 
@@ -101,6 +105,9 @@ class ItemKNN(RatingRetriever, NeighbourRetriever):
     def solve(self, matrix: sparse.csr_matrix) -> float:
         """Find the neighbours, and return the loss of some users."""
         items = comparable(matrix.T.tocsr(), self.similarity)
+        if self.inverse_user_frequency:
+            met, num_met = np.diff(matrix.indptr), np.count_nonzero(np.diff(items.indptr))
+            items.data *= np.log(num_met / np.maximum(1, met))[items.indices]
         measure = measure_of(self.similarity, self.shrinkage, self.asymmetry)
         nearest = nearest_rows(items, measure, self.num_neighbours)
         self.similarities.assign(nearest.T.tocsr())

@@ -65,6 +65,17 @@ def test_the_divisor_leans_to_the_norm_of_the_item_that_is_scored() -> None:
         np.testing.assert_allclose(scores(model, user)[0], expected, rtol=1e-5)
 
 
+def test_who_met_much_says_less_of_what_is_alike() -> None:
+    model = fitted(ItemKNN, VALUES, num_neighbours=20, inverse_user_frequency=True)
+    met = (MET == 1).astype(float)
+    # Eight of the items were met by anybody.
+    weights = np.log(8 / np.maximum(met.sum(axis=1), 1))[:, np.newaxis] * met
+    norms = np.maximum(np.linalg.norm(weights, axis=0), 1e-9)
+    near = (weights / norms).T @ (weights / norms)
+    np.fill_diagonal(near, 0)
+    np.testing.assert_allclose(scores(model, 0, 7), (met @ near)[[0, 7]], rtol=1e-4)
+
+
 def test_a_request_is_answered_as_a_user_of_training_who_met_the_same() -> None:
     model = fitted(ItemKNN, VALUES, ratings=True, num_neighbours=4)
     np.testing.assert_allclose(scores_of_request(model, VALUES[7]), scores(model, 7)[0], rtol=1e-5)
