@@ -17,7 +17,7 @@ from recommenders_tf.features import get_column
 from recommenders_tf.layers.popular_negatives import PopularNegatives
 from recommenders_tf.layers.reserved_zeros import ReservedZeros
 from recommenders_tf.models.item_set_retriever import ItemSetRetriever, pool_rows
-from recommenders_tf.optimizers import LazyAdam
+from recommenders_tf.optimizers import Adagrad
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FIRST_ID, FeatureSchema, SchemaError
 
@@ -52,7 +52,7 @@ class Item2Vec(ItemSetRetriever):
             of the user, as the paper does of sets.
         num_negatives: N.
         subsample: ρ.
-        learning_rate: Of the default optimizer, lazy Adam.
+        learning_rate: Of the default optimizer, Adagrad.
         **kwargs: Of the Keras model.
 
     Raises:
@@ -77,7 +77,7 @@ class Item2Vec(ItemSetRetriever):
         window: int | None = None,
         num_negatives: int = 15,
         subsample: float = 1e-3,
-        learning_rate: float = 0.01,
+        learning_rate: float = 0.05,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
@@ -113,8 +113,8 @@ class Item2Vec(ItemSetRetriever):
         )
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
-        """Return Adam that touches only the rows of the batch."""
-        return LazyAdam(self.learning_rate)
+        """Return Adagrad; Adam's steps, as long for a rare item, blur its direction."""
+        return Adagrad(self.learning_rate)
 
     def training_rows(self, source: RowSource) -> RowSource:
         """Gather the sequences of users from a source of events, and return events as rows.

@@ -58,7 +58,7 @@ class SVDpp(ItemSetRetriever, BiasedFactors):
         self,
         schema: FeatureSchema,
         embedding_dim: int = 64,
-        l2: float = 0.02,
+        l2: float = 0.1,
         init_stddev: float = 0.1,
         learning_rate: float = 0.005,
         **kwargs: Any,
