@@ -23,6 +23,7 @@ _MODULES = {
     "ml-1m": "leave_one_out",
     "movielens-100k": "full_ranking",
     "movielens-100k-75-25": "lists",
+    "movielens-100k-ratings": "ratings",
     "movielens-1m": "event_logs",
     "movielens-1m-genres": "event_logs",
     "movielens-1m-ratings": "ratings",

@@ -8,7 +8,11 @@ from benchmarks.quality.held_out import Ratings, Splits
 from recommenders_tf import data
 from recommenders_tf.data import Split
 
-_SPLITS = {"movielens-1m-ratings": Split("random_events", test_share=0.1)}
+_SPLITS = {
+    "movielens-100k-ratings": Split("random", test_share=0.25, seed=42),
+    "movielens-1m-ratings": Split("random_events", test_share=0.1),
+}
+_WHOSE = {"random": "of each user's", "random_events": "of all"}
 _LABEL = "rating"
 
 
@@ -23,6 +27,7 @@ def load(name: str, validation: bool) -> Splits:
         data.encode(train),
         None,
         Ratings(held_out[0]),
-        f"{split.test_share:.0%} of all ratings drawn at random are test (one draw, seed "
-        f"{split.seed}); epochs and hyper-parameters chosen on as large a share of the rest",
+        f"{split.test_share:.0%} {_WHOSE[split.strategy]} ratings drawn at random are test (one "
+        f"draw, seed {split.seed}); epochs and hyper-parameters chosen on as large a share of the "
+        "rest",
     )
