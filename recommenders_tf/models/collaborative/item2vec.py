@@ -131,8 +131,7 @@ class Item2Vec(ItemSetRetriever):
         times = events.get(time.name, np.zeros_like(users)) if time else np.zeros_like(users)
         kept = (users >= FIRST_ID) & (items >= FIRST_ID)
         tables = getattr(source, "tables", None)
-        parts = (part[kept] for part in (users, items, times))
-        rows = ContextRows(*parts, self.schema, self.window, tables)
+        rows = ContextRows(users[kept], items[kept], times[kept], self.schema, self.window, tables)
         if not len(rows):
             raise ValueError(
                 f"None of the {len(users)} events has another of its user beside it, which "
