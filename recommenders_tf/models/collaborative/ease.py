@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import linalg, sparse
 
+from recommenders_tf.data.column_store import aligned
 from recommenders_tf.models.matrix_retriever import HistoryRetriever
 from recommenders_tf.models.neighbours import in_blocks
 from recommenders_tf.registry import register
@@ -75,7 +76,9 @@ class EASE(HistoryRetriever):
     def solve(self, matrix: sparse.csr_matrix) -> float:
         """Set B, and return the mean over users of the squared error."""
         weights, error = ease_weights(matrix, self.l2)
-        self.distribute_strategy.extended.update(self.item_weights, _write, args=(weights,))
+        # `assign` would make two copies of an array, and none of a tensor that shares its memory.
+        shared = tf.experimental.dlpack.from_dlpack(weights.__dlpack__())
+        self.item_weights.assign(tf.cast(shared, tf.float32))
         return error
 
     def score_items(self, values: tf.Tensor, known: tf.Tensor, training: bool = False) -> tf.Tensor:
@@ -95,7 +98,7 @@ def ease_weights(matrix: sparse.csr_matrix, l2: float) -> tuple[np.ndarray, floa
     """
     size = matrix.shape[1]
     dtype = np.float64 if size <= _MOST_IN_DOUBLE else np.float32
-    gram: np.ndarray = np.empty((size, size), dtype)
+    gram = aligned((size, size), np.dtype(dtype))  # which the model's weight then needs no copy of
     by_item = matrix.T.tocsr()
 
     def fill(items: np.ndarray) -> None:
@@ -115,14 +118,6 @@ def ease_weights(matrix: sparse.csr_matrix, l2: float) -> tuple[np.ndarray, floa
     # With D = diag(1/P), X - XB = XPD and XᵀX = P⁻¹ - λI, so ‖X - XB‖² = tr DPD - λ‖PD‖².
     error = np.sum(1 / diagonal, dtype=np.float64) - l2 * (size + np.linalg.norm(weights) ** 2)
     return weights, float(error / max(1, np.count_nonzero(np.diff(matrix.indptr))))
-
-
-def _write(variable: tf.Variable, weights: np.ndarray) -> tf.Tensor:
-    """Assign weights in blocks, for lack of memory for a copy."""
-    for start in range(0, len(weights), _BLOCK_ROWS):
-        block = weights[start : start + _BLOCK_ROWS].astype(np.float32)
-        variable[start : start + _BLOCK_ROWS].assign(block)
-    return tf.shape(variable)
 
 
 def _mirror(array: np.ndarray) -> None:
