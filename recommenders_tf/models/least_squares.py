@@ -15,7 +15,7 @@ _KERNEL = "models/least_squares.cc"
 class LeastSquares(NamedTuple):
     """Problems min Σⱼ wⱼ (yⱼ - qⱼᵀx)² + xᵀGx + λ‖x‖², one for each row of a sparse matrix.
 
-    Args:
+    Attributes:
         splits: Where the entries of each row begin and end, int64 `[rows + 1]`.
         columns: Which q each entry stands for, int32 `[entries]`.
         weights: w of each entry, not negative, float32 `[entries]`.
