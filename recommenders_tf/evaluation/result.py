@@ -172,6 +172,11 @@ class Difference:
         high: Upper bound.
         t_test: Two-sided p of the paired t-test.
         randomization: Two-sided p of the randomization test.
+
+    Example:
+        >>> found = Difference("NDCG@10", 0.01, 0.004, 0.016, t_test=0.001, randomization=0.002)
+        >>> found.low > 0
+        True
     """
 
     metric: str
