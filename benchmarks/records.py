@@ -8,6 +8,7 @@ import subprocess
 from typing import Any
 
 ROOT = pathlib.Path(__file__).parents[1]
+_RESULTS = "benchmarks/results"
 
 
 def append(path: pathlib.Path, row: dict[str, Any]) -> None:
@@ -33,7 +34,15 @@ def read(path: pathlib.Path) -> list[dict[str, Any]]:
 
 
 def commit() -> str:
-    """Return the short name of the commit that is measured."""
-    command = ["git", "describe", "--always", "--dirty"]
-    answer = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    return answer.stdout.strip() or "unknown"
+    """Return the short name of the commit that is measured, with `-dirty` where files differ.
+
+    Results do not count: the first row that is kept would make all others dirty.
+    """
+    name = _git("rev-parse", "--short", "HEAD")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{_RESULTS}")
+    return f"{name}-dirty" if name and changed else name or "unknown"
+
+
+def _git(*arguments: str) -> str:
+    answer = subprocess.run(["git", *arguments], capture_output=True, text=True, cwd=ROOT)
+    return answer.stdout.strip()
