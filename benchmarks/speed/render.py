@@ -49,8 +49,8 @@ _SHORT = """## Where an aim is missed, and why
   updates take more of the step, and they share the memory with the gradient rows, which the limit
   leaves out. DIN goes over its long activations several times beside its products: the candidate
   laid beside every past item, Dice, the sums over the lists.
-- **As good as plain Keras.** After the few steps that are trained here DCN-v2 stands a little farther
-  than that behind plain Keras at 10⁴ ids, as DeepCTR's does. Why has not been found.
+- **As good as plain Keras.** After the few steps that are trained here DCN-v2 stands a little
+  farther than that behind plain Keras at 10⁴ ids, as DeepCTR's does. Why has not been found.
 - **Row updates at 60 %.** Met where a rule has a state of the row's own width, but for Adagrad on
   two threads. Plain SGD and row-wise Adagrad do so little with a row that what the limit leaves out
   weighs more: to find the rows that occur twice, and to read the gradient's rows, as many bytes as
