@@ -1,11 +1,11 @@
-"""What an evaluation found, with its protocol; kept in a folder, compared with others."""
+"""What an evaluation found, with its protocol; kept in a folder, compared with another."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ import pandas as pd
 from recommenders_tf.evaluation.protocol import Protocol, differences
 from recommenders_tf.evaluation.significance import (
     bootstrap_interval,
-    holm,
     paired_t,
     randomization_test,
 )
@@ -185,49 +184,3 @@ class Difference:
     high: float
     t_test: float
     randomization: float
-
-
-def compare(evaluations: Sequence[Evaluation], metric: str) -> pd.DataFrame:
-    """Return a table of models, the best first, and how sure it is that each is worse than it.
-
-    Args:
-        evaluations: Of at least two models, by one protocol on one data set.
-        metric: One that users have, such as `NDCG@10`.
-
-    Returns:
-        One row a model: `model`, `mean`, the bounds `low` and `high` of its interval, `difference`
-        from the best model, the p-value `p` of the randomization test of that, and `p_holm`,
-        corrected for the number of models. The row of the best has no difference.
-
-    Raises:
-        ValueError: Fewer than two evaluations, or protocols or data differ.
-        KeyError: Users have no values of the metric.
-
-    Example:
-        >>> protocol, users = Protocol(), np.array(["a", "b", "c"], object)
-        >>> table = compare([
-        ...     Evaluation(name, protocol, {}, users, {"HR@10": np.array(values)}, {})
-        ...     for name, values in (("mf", [0.0, 1.0, 0.0]), ("ease", [1.0, 1.0, 0.0]))], "HR@10")
-        >>> table[["model", "mean", "difference"]].round(2).values.tolist()
-        [['ease', 0.67, nan], ['mf', 0.33, -0.33]]
-    """
-    if len(evaluations) < 2:
-        raise ValueError(f"To compare takes two evaluations or more. Received: {len(evaluations)}.")
-    means = [float(np.mean(one.of_users(metric))) for one in evaluations]
-    order = np.argsort(np.negative(means), kind="stable")
-    best, *others = (evaluations[place] for place in order)
-    found = [other.difference(best, metric) for other in others]
-    intervals = [one.interval(metric) for one in (best, *others)]
-    p_values = [one.randomization for one in found]
-    missing = float("nan")
-    return pd.DataFrame(
-        {
-            "model": [one.model for one in (best, *others)],
-            "mean": np.take(means, order),
-            "low": [low for low, _ in intervals],
-            "high": [high for _, high in intervals],
-            "difference": [missing, *(one.mean for one in found)],
-            "p": [missing, *p_values],
-            "p_holm": [missing, *holm(p_values)],
-        }
-    )

@@ -1,11 +1,10 @@
 import dataclasses
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from recommenders_tf.data import Split
-from recommenders_tf.evaluation import Evaluation, Protocol, compare, evaluate, holm
+from recommenders_tf.evaluation import Evaluation, Protocol, evaluate
 
 RANDOM = Protocol(Split("random", test_share=0.25, seed=1))
 
@@ -58,7 +57,7 @@ def test_results_of_two_protocols_or_data_sets_are_not_compared(
     with pytest.raises(ValueError, match="The protocols of `better` and `chance_1` differ in"):
         found[0].difference(other, "NDCG@10")
     with pytest.raises(ValueError, match=r"`split.test_share` \(0.5, 0.25\).*evaluate both by"):
-        compare([found[0], other], "NDCG@10")
+        other.difference(found[0], "NDCG@10")
     fewer = dataclasses.replace(test, events=test.events.iloc[1:])
     model = model_of(encoded, table_of(encoded, 10**6), "fewer")
     elsewhere = evaluate(model, fewer, RANDOM, metrics=("NDCG",))
@@ -66,24 +65,9 @@ def test_results_of_two_protocols_or_data_sets_are_not_compared(
         found[0].difference(elsewhere, "NDCG@10")
 
 
-def test_a_table_of_models_corrects_for_their_number(found):
-    table = compare([*found[1:], found[0]], "NDCG@10")
-    assert table["model"][0] == "better"
-    assert table["mean"].is_monotonic_decreasing
-    assert ((table["low"] < table["mean"]) & (table["mean"] < table["high"])).all()
-    assert np.isnan(table["p"][0]) and np.isnan(table["p_holm"][0])
-    np.testing.assert_allclose(table["p_holm"][1:], holm(table["p"][1:]))
-    by_name = pd.Series(table["difference"].to_numpy(), table["model"])
-    for one in found[1:]:
-        expected = one.metrics["NDCG@10"] - found[0].metrics["NDCG@10"]
-        assert by_name[one.model] == pytest.approx(expected)
-
-
 def test_what_users_do_not_have_is_named(found):
     with pytest.raises(KeyError, match="no values of `Coverage@10` by user"):
         found[0].interval("Coverage@10")
-    with pytest.raises(ValueError, match="takes two evaluations or more"):
-        compare(found[:1], "NDCG@10")
     low, high = found[0].interval("NDCG@10", confidence=0.9)
     assert found[0].intervals(0.9)["NDCG@10"] == pytest.approx((low, high))
     assert set(found[0].intervals()) == {"NDCG@10", "HR@10"}
