@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from recommenders_tf import metrics
 from recommenders_tf.data.encoded_log import EncodedLog
-from recommenders_tf.schema import SchemaError
+from recommenders_tf.schema import Column, SchemaError
 
 _BLOCK_ROWS = 4096
 
@@ -27,12 +27,14 @@ LABELLED = ("AUC", "GAUC", "LogLoss", "ECE")
 """Metrics of a model of the probability that the first label is 1."""
 
 RATINGS = tuple(_OF_RATINGS)
-"""Metrics of a model whose score is the first label in its own unit, such as stars."""
+"""Metrics of a model whose score is the label as the model learned it, such as stars."""
 
 
 def labelled_metrics(model: Any, rows: EncodedLog, names: Sequence[str]) -> dict[str, float]:
     """Return metrics of the events of a log, each with its label.
 
+    A label counts as its schema encodes it, which is what the model learned: 0 or 1 with
+    `positive_from`, in its own unit without. Events without a rating have no part in RMSE and MAE.
     GAUC, the AUC among each user's own events, is left out where no user has events of both
     classes: it has no value there, as after a split that leaves every user one event.
 
@@ -42,7 +44,7 @@ def labelled_metrics(model: Any, rows: EncodedLog, names: Sequence[str]) -> dict
         names: Of `LABELLED` and `RATINGS`.
 
     Raises:
-        SchemaError: The schema has no label.
+        SchemaError: The schema has no label, or one outside 0 … 1 for a metric of `LABELLED`.
 
     Example:
         >>> from recommenders_tf import data, models
@@ -62,10 +64,16 @@ def labelled_metrics(model: Any, rows: EncodedLog, names: Sequence[str]) -> dict
         )
     found: dict[str, float] = {}
     if ratings := [name for name in names if name in _OF_RATINGS]:
-        targets, predictions = events[label.raw_name].to_numpy(), model.score(events)
+        # A retriever of ratings learns the events' own label, a ranker the first of all.
+        own = next((c for c in rows.schema.labels if not c.is_derived), label)
+        name = own.name if model.kind == "retrieval" else label.name
+        targets = rows.columns([name])[name]
+        known = ~np.isnan(targets)
+        targets, predictions = targets[known], model.score(events[known])
         found |= {name: _OF_RATINGS[name](targets, predictions) for name in ratings}
     if names_of_logits := [name for name in names if name in LABELLED]:
         labels, logits = predict(model, rows)
+        _check_probable(labels, label, names_of_logits[0])
         users = events[rows.schema.user_id.name].to_numpy()
         for name in names_of_logits:
             if name != "GAUC":
@@ -87,6 +95,17 @@ def predict(model: Any, rows: EncodedLog) -> tuple[np.ndarray, np.ndarray]:
         labels.append(label[name] if isinstance(label, dict) else label)
         logits.append(tf.reshape(infer(features), [-1]))
     return tf.concat(labels, axis=0).numpy(), tf.concat(logits, axis=0).numpy()
+
+
+def _check_probable(labels: np.ndarray, column: Column, metric: str) -> None:
+    """Raise a `SchemaError` unless all labels lie between 0 and 1, as probabilities do."""
+    others = labels[~((labels >= 0) & (labels <= 1))]
+    if len(others):
+        raise SchemaError(
+            f"`{metric}` compares with labels from 0 to 1, and the label `{column.name}` is "
+            f"{others[0]:g}: give it `positive_from` in the schema, or ask for "
+            f"{' and '.join(RATINGS)}."
+        )
 
 
 def _has_both(labels: np.ndarray, users: np.ndarray) -> bool:

@@ -152,7 +152,9 @@ def test_of_ratings_a_tenth_is_held_out_and_measured_in_stars(monkeypatch):
     assert len(both.drop_duplicates()) == 2000
 
     model = types.SimpleNamespace(
-        score=lambda events: np.full(len(events), 3.0), tables=splits.train.tables
+        kind="retrieval",
+        score=lambda events: np.full(len(events), 3.0),
+        tables=splits.train.tables,
     )
     errors = held_out["rating"] - 3
     found = splits.measured.measure(model)

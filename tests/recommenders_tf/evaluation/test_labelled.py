@@ -58,18 +58,57 @@ def test_gauc_has_no_value_where_every_user_has_one_event(last_parts, ranker):
     assert "gauc" not in ranker.evaluate(test, verbose=0)
 
 
-def test_a_rating_is_compared_in_its_own_unit(parts, table_of, model_of, score_of):
-    encoded, test = parts
-    table = table_of(encoded, levels=6)
-    model = model_of(encoded, table)
-    model.score = lambda pairs: np.array(
-        [score_of(encoded, table, u, [i])[0] for u, i in pairs[["user_id", "item_id"]].to_numpy()]
-    )
-    small = rtf.data.EventLog(test.events.head(40), test.users, test.items, test.schema, test.past)
-    found = evaluate(model, small, RANDOM, metrics=("RMSE", "MAE")).metrics
-    errors = model.score(small.events) - small.events["rating"].to_numpy()
-    assert found["RMSE"] == pytest.approx(np.sqrt(np.mean(errors**2)))
-    assert found["MAE"] == pytest.approx(np.mean(np.abs(errors)))
+def in_stars(log):
+    """Return a log whose label is the rating as it is."""
+    stars = dataclasses.replace(log.schema["rating"], positive_from=None)
+    return dataclasses.replace(log, schema=log.schema.replace([stars]))
+
+
+@pytest.mark.parametrize("unit", ["stars", "0 or 1"])
+def test_a_rating_is_compared_as_the_model_learned_it(planted_log, unit):
+    log = in_stars(planted_log) if unit == "stars" else planted_log
+    train, test = log.split("random", test_share=0.25, seed=1)
+    encoded = rtf.data.encode(train)
+    model = rtf.models.SVD(encoded.schema, embedding_dim=4)
+    model.compile()
+    model.fit(encoded, epochs=1, verbose=0)
+    ratings = test.events["rating"].to_numpy()
+    targets = ratings if unit == "stars" else (ratings >= 4).astype(float)
+    errors = model.score(test.events) - targets
+    expected = {"RMSE": np.sqrt(np.mean(errors**2)), "MAE": np.mean(np.abs(errors))}
+    found = evaluate(model, test, RANDOM, metrics=("RMSE", "MAE")).metrics
+    assert found == pytest.approx(expected, rel=1e-5)
+    assert model.evaluate(test)["RMSE"] == pytest.approx(expected["RMSE"], rel=1e-5)
+    some = ratings.copy()
+    some[:100] = np.nan  # one that nobody has told
+    unknown = dataclasses.replace(test, events=test.events.assign(rating=some))
+    if unit == "stars":
+        found = evaluate(model, unknown, RANDOM, metrics=("MAE",)).metrics
+        assert found["MAE"] == pytest.approx(np.mean(np.abs(errors[100:])), rel=1e-5)
+
+
+def test_of_two_labels_a_ranker_has_the_first_and_ratings_their_own(planted_log):
+    liked = dataclasses.replace(planted_log.schema["rating"], name="liked", source="rating")
+    columns = [c for c in planted_log.schema.columns.values() if c.name != "rating"]
+    stars = in_stars(planted_log).schema["rating"]
+    schema = FeatureSchema([*columns, liked, stars], planted_log.schema.name)
+    train, test = dataclasses.replace(planted_log, schema=schema).split("random", seed=1)
+    encoded = rtf.data.encode(train)
+    ratings = test.events["rating"].to_numpy()
+    for cls, targets in ((rtf.models.LR, ratings >= 4), (rtf.models.SVD, ratings)):
+        model = cls(encoded.schema)
+        model.compile()
+        model.fit(encoded, epochs=1, verbose=0)
+        found = evaluate(model, test, RANDOM, metrics=("RMSE",)).metrics
+        errors = model.score(test.events) - targets
+        assert found["RMSE"] == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-5), cls
+
+
+def test_metrics_of_a_label_of_stars_are_refused(planted_log, table_of, model_of):
+    train, test = in_stars(planted_log).split()
+    encoded = rtf.data.encode(train)
+    with pytest.raises(SchemaError, match=r"`AUC` .* `rating` is [25]: give it `positive_from`"):
+        evaluate(model_of(encoded, table_of(encoded, 9)), test, Protocol(), metrics=("AUC",))
 
 
 def test_labels_are_predicted_in_blocks_as_at_once(parts, ranker, monkeypatch):
