@@ -9,9 +9,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
+import inspect
 import pathlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from recommenders_tf.search_space import SearchSpace, complete
 
 if TYPE_CHECKING:
     from recommenders_tf.models.base import Recommender
@@ -35,6 +38,8 @@ class ModelInfo:
         kind: `retrieval` or `ranking`.
         summary: First line of its docstring.
         paper: Authors, title, year and where to find it.
+        search_space: What `recommenders-tf tune` tries: values by the name of the argument, of the
+            model or of `TrainingConfig`.
     """
 
     name: str
@@ -42,13 +47,16 @@ class ModelInfo:
     kind: str
     summary: str
     paper: str
+    search_space: SearchSpace
 
 
-def register(paper: str) -> Callable[[_ModelT], _ModelT]:
+def register(paper: str, search_space: SearchSpace | None = None) -> Callable[[_ModelT], _ModelT]:
     """Return a class decorator that puts a model into the registry and Keras' serialization.
 
     Args:
         paper: Authors, title, year and where to find it.
+        search_space: What to try of arguments that `search_space.COMMON` does not know, or knows
+            otherwise: of the constructor, or fields of `TrainingConfig`.
 
     Example:
         >>> from recommenders_tf import registry
@@ -60,10 +68,29 @@ def register(paper: str) -> Callable[[_ModelT], _ModelT]:
     def decorate(cls: _ModelT) -> _ModelT:
         _, _, room, name = cls.__module__.rsplit(".", 3)
         summary = (cls.__doc__ or "").strip().split("\n", 1)[0]
-        cls.info = ModelInfo(name, room, cls.kind, summary, paper)
+        space = complete(search_space or {}, hyper_parameters(cls))
+        cls.info = ModelInfo(name, room, cls.kind, summary, paper, space)
         return tf.keras.saving.register_keras_serializable(PACKAGE)(cls)
 
     return decorate
+
+
+def hyper_parameters(cls: type[Recommender]) -> dict[str, Any]:
+    """Return the arguments of a model's constructor but the schema, with their defaults.
+
+    Args:
+        cls: The model.
+
+    Example:
+        >>> from recommenders_tf import registry
+        >>> registry.hyper_parameters(registry.get("ease"))
+        {'l2': 500.0}
+    """
+    return {
+        name: parameter.default
+        for name, parameter in inspect.signature(cls.__init__).parameters.items()
+        if name not in ("self", "schema", "kwargs")
+    }
 
 
 def names() -> list[str]:

@@ -16,6 +16,7 @@ from recommenders_tf.models.least_squares import LeastSquares, solve_rows
 from recommenders_tf.models.rating_retriever import RatingRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import Column, FeatureSchema
+from recommenders_tf.search_space import Range
 
 _INITIAL_NORM = 0.1
 
@@ -25,7 +26,13 @@ _INITIAL_NORM = 0.1
     "regularization of Rendle et al.: Revisiting the Performance of iALS on Item Recommendation "
     "Benchmarks, RecSys 2022, arXiv:2110.14037; ratings as in Zhou et al.: Large-Scale Parallel "
     "Collaborative Filtering for the Netflix Prize, AAIM 2008; steps of Takács, Pilászy, Tikk: "
-    "Applications of the Conjugate Gradient Method for Implicit Feedback, RecSys 2011"
+    "Applications of the Conjugate Gradient Method for Implicit Feedback, RecSys 2011",
+    search_space={
+        "l2": Range(1e-4, 0.1, "log"),
+        "unobserved_weight": Range(0.01, 1.0, "log"),
+        "frequency_exponent": Range(0.0, 1.0),
+        "sweeps": Range(4, 32, "log"),
+    },
 )
 class ALS(RatingRetriever, ItemSetRetriever):
     """Scores a pair by p_uᵀq_i, where all p given q, and then all q given p, are least squares.

@@ -11,11 +11,16 @@ from recommenders_tf.models.rating_autoencoder import RatingAutoencoder, squared
 from recommenders_tf.optimizers import LazyAdam
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice, Range
 
 
 @register(
     paper="Sedhain, Menon, Sanner, Xie: AutoRec: Autoencoders Meet Collaborative Filtering, "
-    "WWW 2015 Companion"
+    "WWW 2015 Companion",
+    search_space={
+        "l2": Range(1e-3, 1e3, "log"),
+        "batch_size": Choice((64, 256, 1024)),
+    },
 )
 class AutoRecUser(RatingAutoencoder):
     """Rebuilds a user's ratings r of all items: h(r) = W σ(V r + μ) + b (eq. 1).

@@ -19,13 +19,15 @@ from recommenders_tf.models.matrix_retriever import MatrixRetriever
 from recommenders_tf.optimizers import SGD
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FIRST_ID, FeatureSchema
+from recommenders_tf.search_space import Range
 
 _KERNEL = "models/bpr_triples.cc"
 
 
 @register(
     paper="Rendle, Freudenthaler, Gantner, Schmidt-Thieme: BPR: Bayesian Personalized Ranking from "
-    "Implicit Feedback, UAI 2009, arXiv:1205.2618"
+    "Implicit Feedback, UAI 2009, arXiv:1205.2618",
+    search_space={"l2": Range(1e-4, 0.1, "log")},
 )
 class BPR(MatrixRetriever):
     """Scores a pair by b_i + p_uᵀq_i, trained so that items met stand above items not met.

@@ -14,6 +14,7 @@ from recommenders_tf.models.matrix_retriever import HistoryRetriever
 from recommenders_tf.optimizers import Adagrad
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice, Range
 
 _LOSSES = {
     "logistic": lambda labels, scores: tf.nn.sigmoid_cross_entropy_with_logits(labels, scores),
@@ -23,7 +24,13 @@ _LOSSES = {
 
 @register(
     paper="Wu, DuBois, Zheng, Ester: Collaborative Denoising Auto-Encoders for Top-N Recommender "
-    "Systems, WSDM 2016"
+    "Systems, WSDM 2016",
+    search_space={
+        "corruption": Range(0.0, 0.9),
+        "objective": Choice(("logistic", "square")),
+        "l2": Range(1e-4, 0.1, "log"),
+        "batch_size": Choice((64, 256, 1024)),
+    },
 )
 class CDAE(HistoryRetriever):
     """Rebuilds what a user has met from part of it and a vector of the user: W' z + b'.

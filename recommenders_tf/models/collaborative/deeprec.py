@@ -13,11 +13,16 @@ from recommenders_tf.models.rating_autoencoder import RatingAutoencoder, squared
 from recommenders_tf.optimizers import SGD
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice
 
 
 @register(
     paper="Kuchaiev, Ginsburg: Training Deep AutoEncoders for Collaborative Filtering, 2017, "
-    "arXiv:1708.01715"
+    "arXiv:1708.01715",
+    search_space={
+        "hidden_units": Choice(((128,), (256, 256, 512), (512, 512, 1024))),
+        "batch_size": Choice((64, 256, 1024)),
+    },
 )
 class DeepRec(RatingAutoencoder):
     """Rebuilds a user's ratings through deep layers with SELU, and keeps what it rebuilt.

@@ -13,6 +13,7 @@ from recommenders_tf.models.matrix_retriever import HistoryRetriever
 from recommenders_tf.models.neighbours import in_blocks
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Range
 
 _MOST_IN_DOUBLE = 2**14
 """Items up to which the inverse is computed in float64: 2 GiB."""
@@ -21,7 +22,8 @@ _BLOCK_ROWS = 256
 
 
 @register(
-    paper="Steck: Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019, arXiv:1905.03375"
+    paper="Steck: Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019, arXiv:1905.03375",
+    search_space={"l2": Range(1.0, 1e4, "log")},
 )
 class EASE(HistoryRetriever):
     """Scores the items by x B, where B rebuilds each item from all others.

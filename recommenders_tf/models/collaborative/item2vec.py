@@ -20,12 +20,14 @@ from recommenders_tf.models.item_set_retriever import ItemSetRetriever, pool_row
 from recommenders_tf.optimizers import Adagrad
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FIRST_ID, FeatureSchema, SchemaError
+from recommenders_tf.search_space import Range
 
 
 @register(
     paper="Barkan, Koenigstein: Item2Vec: Neural Item Embedding for Collaborative Filtering, "
     "MLSP 2016, arXiv:1603.04259; skip-gram of Mikolov et al.: Distributed Representations of "
-    "Words and Phrases and their Compositionality, NIPS 2013, arXiv:1310.4546"
+    "Words and Phrases and their Compositionality, NIPS 2013, arXiv:1310.4546",
+    search_space={"subsample": Range(1e-5, 0.1, "log")},
 )
 class Item2Vec(ItemSetRetriever):
     """Scores an item by the cosine of its vector and the mean vector of what the user has met.

@@ -20,12 +20,18 @@ from recommenders_tf.models.neighbours import (
 from recommenders_tf.models.rating_retriever import RatingRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice, Range
 
 
 @register(
     paper="Sarwar, Karypis, Konstan, Riedl: Item-Based Collaborative Filtering Recommendation "
     "Algorithms, WWW 2001; shrinkage of Ferrari Dacrema, Cremonesi, Jannach: Are We Really Making "
-    "Much Progress?, RecSys 2019, arXiv:1907.06902"
+    "Much Progress?, RecSys 2019, arXiv:1907.06902",
+    search_space={
+        "similarity": Choice(("cosine", "jaccard")),
+        "asymmetry": Range(0.0, 1.0),
+        "inverse_user_frequency": Choice((False, True)),
+    },
 )
 class ItemKNN(RatingRetriever, NeighbourRetriever):
     """Scores an item by its similarity to the items that a user has met: Σ_i s_ij x_i.

@@ -11,12 +11,14 @@ from recommenders_tf.layers.feature_embedding import FeatureEmbedding
 from recommenders_tf.models.sampled_retriever import SampledRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice
 
 
 @register(
     paper="Koren, Bell, Volinsky: Matrix Factorization Techniques for Recommender Systems, "
     "IEEE Computer 2009; loss of Rendle et al.: Neural Collaborative Filtering vs. Matrix "
-    "Factorization Revisited, RecSys 2020, arXiv:2005.09683"
+    "Factorization Revisited, RecSys 2020, arXiv:2005.09683",
+    search_space={"l2": Choice((0.0, 1e-5, 1e-4, 1e-3))},
 )
 class MF(SampledRetriever):
     """Scores a pair by μ + b_u + b_i + p_uᵀq_i, trained to tell events from sampled negatives.

@@ -12,11 +12,17 @@ from recommenders_tf.layers.sparse_dense import SparseDense
 from recommenders_tf.models.multinomial_autoencoder import MultinomialAutoencoder
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice, Range
 
 
 @register(
     paper="Liang, Krishnan, Hoffman, Jebara: Variational Autoencoders for Collaborative Filtering, "
-    "WWW 2018, arXiv:1802.05814"
+    "WWW 2018, arXiv:1802.05814",
+    search_space={
+        "hidden_units": Choice(((64,), (200,), (600, 200))),
+        "l2": Range(1e-6, 0.01, "log"),
+        "batch_size": Choice((64, 256, 1024)),
+    },
 )
 class MultDAE(MultinomialAutoencoder):
     """Rebuilds what a user has met from half of it, as draws from softmax(f(x)).

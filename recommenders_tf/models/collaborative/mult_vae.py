@@ -12,11 +12,19 @@ from recommenders_tf.layers.sparse_dense import SparseDense
 from recommenders_tf.models.multinomial_autoencoder import MultinomialAutoencoder
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice, Range
 
 
 @register(
     paper="Liang, Krishnan, Hoffman, Jebara: Variational Autoencoders for Collaborative Filtering, "
-    "WWW 2018, arXiv:1802.05814"
+    "WWW 2018, arXiv:1802.05814",
+    search_space={
+        "hidden_units": Choice(((200, 64), (600, 200))),
+        "beta": Range(0.05, 1.0),
+        "anneal_steps": Range(1000, 200_000, "log"),
+        "l2": Choice((0.0, 1e-5, 1e-4)),
+        "batch_size": Choice((64, 256, 1024)),
+    },
 )
 class MultVAE(MultinomialAutoencoder):
     """Rebuilds what a user has met from a random code, as draws from softmax(f(z)).

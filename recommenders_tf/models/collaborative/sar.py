@@ -19,6 +19,7 @@ from recommenders_tf.models.neighbours import (
 )
 from recommenders_tf.registry import register
 from recommenders_tf.schema import Column, FeatureSchema
+from recommenders_tf.search_space import Choice, Range
 
 _DAY = 86_400.0
 
@@ -31,7 +32,13 @@ _SIMILARITIES: dict[str, Measure] = {
 
 @register(
     paper="Microsoft: Smart Adaptive Recommendations (SAR), as described in "
-    "github.com/recommenders-team/recommenders"
+    "github.com/recommenders-team/recommenders",
+    search_space={
+        "similarity": Choice(("jaccard", "lift", "cooccurrence")),
+        "half_life": Choice((None, 7.0, 30.0, 90.0)),
+        "threshold": Range(1, 10),
+        "num_neighbours": Choice((None, 50, 200)),
+    },
 )
 class SAR(NeighbourRetriever):
     """Scores an item by Σ_i a_ui s_ij: affinity of the user to what was met, times similarity.

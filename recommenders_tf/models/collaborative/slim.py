@@ -11,6 +11,7 @@ from recommenders_tf import native
 from recommenders_tf.models.neighbours import NeighbourRetriever, in_blocks, largest, measure_of
 from recommenders_tf.registry import register
 from recommenders_tf.schema import PADDING_ID, FeatureSchema
+from recommenders_tf.search_space import Range
 
 _GRAM_ROWS = 256
 _BLOCK_VALUES = 2**22
@@ -21,7 +22,11 @@ _TOLERANCE = 1e-4
 
 
 @register(
-    paper="Ning, Karypis: SLIM: Sparse Linear Methods for Top-N Recommender Systems, ICDM 2011"
+    paper="Ning, Karypis: SLIM: Sparse Linear Methods for Top-N Recommender Systems, ICDM 2011",
+    search_space={
+        "l1": Range(0.01, 10.0, "log"),
+        "l2": Range(0.1, 100.0, "log"),
+    },
 )
 class SLIM(NeighbourRetriever):
     """Scores the items by x W, where the sparse W rebuilds each item from others.

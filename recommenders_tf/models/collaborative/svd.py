@@ -7,11 +7,13 @@ from typing import Any
 from recommenders_tf.models.biased_factors import BiasedFactors
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Range
 
 
 @register(
     paper="Koren, Bell, Volinsky: Matrix Factorization Techniques for Recommender Systems, "
-    "IEEE Computer 2009"
+    "IEEE Computer 2009",
+    search_space={"l2": Range(1e-3, 1.0, "log")},
 )
 class SVD(BiasedFactors):
     """Predicts a rating by μ + b_u + b_i + q_iᵀp_u.

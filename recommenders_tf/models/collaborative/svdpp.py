@@ -13,11 +13,13 @@ from recommenders_tf.models.biased_factors import BiasedFactors
 from recommenders_tf.models.item_set_retriever import ItemSetRetriever, pool_rows
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Range
 
 
 @register(
     paper="Koren: Factorization Meets the Neighborhood: a Multifaceted Collaborative Filtering "
-    "Model, KDD 2008"
+    "Model, KDD 2008",
+    search_space={"l2": Range(1e-3, 1.0, "log")},
 )
 class SVDpp(ItemSetRetriever, BiasedFactors):
     """Predicts a rating by μ + b_u + b_i + q_iᵀ(p_u + |N(u)|^-½ Σ_{j∈N(u)} y_j).

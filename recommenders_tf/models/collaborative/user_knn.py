@@ -25,12 +25,14 @@ from recommenders_tf.models.neighbours import (
 from recommenders_tf.models.rating_retriever import RatingRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice
 
 
 @register(
     paper="Resnick, Iacovou, Suchak, Bergstrom, Riedl: GroupLens: An Open Architecture for "
     "Collaborative Filtering of Netnews, CSCW 1994; shrinkage of Ferrari Dacrema, Cremonesi, "
-    "Jannach: Are We Really Making Much Progress?, RecSys 2019, arXiv:1907.06902"
+    "Jannach: Are We Really Making Much Progress?, RecSys 2019, arXiv:1907.06902",
+    search_space={"similarity": Choice(("cosine", "jaccard"))},
 )
 class UserKNN(RatingRetriever, HistoryRetriever):
     """Scores an item by the similarity of the users who met it: Σ_v s_uv x_vi.

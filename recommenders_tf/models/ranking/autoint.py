@@ -11,11 +11,17 @@ from recommenders_tf.layers import MLP, FeatureEmbedding, FieldAttention
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice, Range
 
 
 @register(
     paper="Song et al.: AutoInt: Automatic Feature Interaction Learning via Self-Attentive Neural "
-    "Networks, CIKM 2019, arXiv:1810.11921"
+    "Networks, CIKM 2019, arXiv:1810.11921",
+    search_space={
+        "attention_layers": Range(1, 4),
+        "attention_units": Choice((16, 32, 64)),
+        "heads": Choice((1, 2, 4)),
+    },
 )
 class AutoInt(Ranker):
     """Predicts σ(wᵀ[e₁, …, e_M] + b) from the columns' vectors after their attention (eq. 9).

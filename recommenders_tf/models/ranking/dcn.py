@@ -11,10 +11,13 @@ from recommenders_tf.layers import MLP, FeatureEmbedding, VectorCross
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Range
 
 
 @register(
-    paper="Wang et al.: Deep & Cross Network for Ad Click Predictions, ADKDD 2017, arXiv:1708.05123"
+    paper="Wang et al.: Deep & Cross Network for Ad Click Predictions, ADKDD 2017, "
+    "arXiv:1708.05123",
+    search_space={"cross_layers": Range(1, 8)},
 )
 class DCN(Ranker):
     """Predicts σ(wᵀ[x_cross, x_deep] + b) over embeddings and numbers x₀ (eq. 5).

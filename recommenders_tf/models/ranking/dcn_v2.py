@@ -11,13 +11,18 @@ from recommenders_tf.layers import MLP, FeatureEmbedding, MatrixCross, MixtureCr
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice, Range
 
 _STRUCTURES = ("stacked", "parallel")
 
 
 @register(
     paper="Wang et al.: DCN V2: Improved Deep & Cross Network and Practical Lessons for Web-scale "
-    "Learning to Rank Systems, WWW 2021, arXiv:2008.13535"
+    "Learning to Rank Systems, WWW 2021, arXiv:2008.13535",
+    search_space={
+        "cross_layers": Range(1, 5),
+        "structure": Choice(("stacked", "parallel")),
+    },
 )
 class DCNV2(Ranker):
     """Predicts σ(wᵀ x_final) by a cross network and a deep one over embeddings and numbers x₀.

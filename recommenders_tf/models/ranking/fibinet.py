@@ -18,11 +18,13 @@ from recommenders_tf.layers import (
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice
 
 
 @register(
     paper="Huang et al.: FiBiNET: Combining Feature Importance and Bilinear Feature Interaction "
-    "for Click-Through Rate Prediction, RecSys 2019, arXiv:1905.09433"
+    "for Click-Through Rate Prediction, RecSys 2019, arXiv:1905.09433",
+    search_space={"bilinear": Choice(("all", "each", "interaction"))},
 )
 class FiBiNET(Ranker):
     """Predicts σ(b + Σ wᵢ xᵢ + DNN([p, q])) from bilinear products of all pairs of columns.

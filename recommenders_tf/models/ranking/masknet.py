@@ -11,13 +11,18 @@ from recommenders_tf.layers import MLP, FeatureEmbedding, MaskBlock
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice, Range
 
 _STRUCTURES = ("parallel", "serial")
 
 
 @register(
     paper="Wang et al.: MaskNet: Introducing Feature-Wise Multiplication to CTR Ranking Models by "
-    "Instance-Guided Mask, DLP-KDD 2021, arXiv:2102.07619"
+    "Instance-Guided Mask, DLP-KDD 2021, arXiv:2102.07619",
+    search_space={
+        "structure": Choice(("parallel", "serial")),
+        "reduction_ratio": Range(0.5, 4.0),
+    },
 )
 class MaskNet(Ranker):
     """Predicts by mask blocks, ReLU(LN(W (mask(v) ⊙ x))), one after another or side by side.

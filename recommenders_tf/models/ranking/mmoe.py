@@ -11,11 +11,13 @@ from recommenders_tf.layers import FeatureEmbedding, GatedExperts, ParallelMLP
 from recommenders_tf.models.multi_task_ranker import MultiTaskRanker
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Range
 
 
 @register(
     paper="Ma et al.: Modeling Task Relationships in Multi-task Learning with Multi-gate "
-    "Mixture-of-Experts, KDD 2018, doi:10.1145/3219819.3220007"
+    "Mixture-of-Experts, KDD 2018, doi:10.1145/3219819.3220007",
+    search_space={"num_experts": Range(2, 16, "log")},
 )
 class MMoE(MultiTaskRanker):
     """Predicts each label by a tower over its own mixture of experts: yₖ = σ(hᵏ(fᵏ(x))) (eq. 5).

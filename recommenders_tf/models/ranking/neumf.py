@@ -14,9 +14,13 @@ from recommenders_tf.models.ranking.gmf import GMF
 from recommenders_tf.models.ranking.ncf_mlp import NCFMLP
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Range
 
 
-@register(paper="He et al.: Neural Collaborative Filtering, WWW 2017, arXiv:1708.05031")
+@register(
+    paper="He et al.: Neural Collaborative Filtering, WWW 2017, arXiv:1708.05031",
+    search_space={"mlp_embedding_dim": Range(4, 256, "log")},
+)
 class NeuMF(Pretraining, NeuralCF):
     """Scores a pair by hᵀ[φ_GMF; φ_MLP], trained to tell events from sampled negatives.
 

@@ -12,11 +12,13 @@ from recommenders_tf.layers.mlp import batch_normalization
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Range
 
 
 @register(
     paper="He and Chua: Neural Factorization Machines for Sparse Predictive Analytics, SIGIR 2017, "
-    "arXiv:1708.05027"
+    "arXiv:1708.05027",
+    search_space={"pooling_dropout": Range(0.0, 0.8)},
 )
 class NFM(Ranker):
     """Predicts σ(w₀ + Σ wᵢ xᵢ + f(x)), f a network over all pairs of features pooled (eq. 2).

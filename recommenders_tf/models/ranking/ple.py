@@ -11,11 +11,13 @@ from recommenders_tf.layers import CustomizedGateControl, FeatureEmbedding, Para
 from recommenders_tf.models.multi_task_ranker import MultiTaskRanker
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Range
 
 
 @register(
     paper="Tang et al.: Progressive Layered Extraction (PLE): A Novel Multi-Task Learning (MTL) "
-    "Model for Personalized Recommendations, RecSys 2020, doi:10.1145/3383313.3412236"
+    "Model for Personalized Recommendations, RecSys 2020, doi:10.1145/3383313.3412236",
+    search_space={"levels": Range(1, 3)},
 )
 class PLE(MultiTaskRanker):
     """Predicts each label by a tower over its mixture at the last level: yₖ = σ(tᵏ(gᵏ'ᴺ(x))).

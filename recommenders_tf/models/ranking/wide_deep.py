@@ -13,10 +13,15 @@ from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.optimizers import Adagrad, CompositeOptimizer, Ftrl
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Range
 
 
 @register(
-    paper="Cheng et al.: Wide & Deep Learning for Recommender Systems, DLRS 2016, arXiv:1606.07792"
+    paper="Cheng et al.: Wide & Deep Learning for Recommender Systems, DLRS 2016, arXiv:1606.07792",
+    search_space={
+        "wide_learning_rate": Range(1e-3, 0.1, "log"),
+        "deep_learning_rate": Range(1e-3, 0.1, "log"),
+    },
 )
 class WideDeep(Ranker):
     """Predicts σ(w_wideᵀ[x, φ(x)] + w_deepᵀa + b), both parts trained together (eq. 3).

@@ -11,11 +11,13 @@ from recommenders_tf.layers import MLP, CompressedInteraction, FeatureEmbedding,
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice
 
 
 @register(
     paper="Lian et al.: xDeepFM: Combining Explicit and Implicit Feature Interactions for "
-    "Recommender Systems, KDD 2018, arXiv:1803.05170"
+    "Recommender Systems, KDD 2018, arXiv:1803.05170",
+    search_space={"cross_units": Choice(((50, 50), (100, 100, 100), (200, 200, 200)))},
 )
 class XDeepFM(Ranker):
     """Predicts σ(y_linear + y_CIN + y_DNN) from products of the vectors of features (eq. 15).

@@ -13,12 +13,14 @@ from recommenders_tf.models.retriever import Retriever
 from recommenders_tf.optimizers import Adagrad
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema, Role
+from recommenders_tf.search_space import Range
 from recommenders_tf.tasks.retrieval_task import RetrievalTask, in_batch_pairs
 
 
 @register(
     paper="Yi et al.: Sampling-Bias-Corrected Neural Modeling for Large Corpus Item "
-    "Recommendations, RecSys 2019"
+    "Recommendations, RecSys 2019",
+    search_space={"temperature": Range(0.02, 1.0, "log")},
 )
 class TwoTower(Retriever):
     """Encodes user and item features apart, and scores them by ⟨u(x), v(y)⟩ / τ.

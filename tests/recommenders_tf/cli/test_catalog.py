@@ -24,6 +24,15 @@ def test_models_as_json():
         "kind": "retrieval",
         "summary": registry.get("two_tower").info.summary,
         "paper": registry.get("two_tower").info.paper,
+        "search_space": {
+            "embedding_dim": {"least": 4, "most": 256, "scale": "log"},
+            "hidden_units": {
+                "options": [[], [64], [128, 64], [256, 128, 64], [400, 400, 400]],
+            },
+            "learning_rate": {"least": 1e-4, "most": 0.1, "scale": "log"},
+            "dropout": {"least": 0.0, "most": 0.8, "scale": "linear"},
+            "temperature": {"least": 0.02, "most": 1.0, "scale": "log"},
+        },
     }
 
 
