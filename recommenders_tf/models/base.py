@@ -348,8 +348,8 @@ class Recommender(tfrs.models.Model):
         """Raise if metrics of `compile` stay empty, or are hidden by one of the model's own."""
         if not self.compiled_metrics.built:
             raise ValueError(
-                f"`{self.name}` compares no scores with labels while it trains, so `metrics` of "
-                "`compile` would stay empty: leave them out, and evaluate on held-out events."
+                f"`{self.name}` hands no labels and scores to `metrics` of `compile`, which would "
+                "stay empty: leave them out, and evaluate on held-out events."
             )
         names = [metric.name for metric in self.metrics]
         for metric in self.compiled_metrics.metrics:

@@ -161,6 +161,8 @@ class MatrixRetriever(Retriever):
 
         def solved(iterator: Iterator[Any]) -> dict[str, float]:
             next(iterator)  # so that Keras sees the end of its epoch
+            if self._has_metrics:
+                self._check_metrics()
             if self.matrix is None:
                 raise ValueError(
                     f"`{self.name}` is solved from all events at once: fit it on an `EncodedLog`, "
