@@ -103,6 +103,8 @@ class SplitOptions:
         names = ("test_share", "at", "fold_in", "folds", "fold", "validation_fold")
         given = {name: getattr(self, name) for name in names} | {"seed": self.split_seed}
         given = {name: value for name, value in given.items() if value is not None}
+        if "folds" in given:
+            start.pop("digest", None)  # of another file
         split = Split(**{**start, "strategy": strategy, **given})
         if unused := [name for name in given if name not in split.to_dict()]:
             option = "split-seed" if unused[0] == "seed" else unused[0].replace("_", "-")

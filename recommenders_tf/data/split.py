@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from recommenders_tf.data import splits
+from recommenders_tf.data.digests import check_unchanged, file_digest
 from recommenders_tf.data.splits import Mask
 from recommenders_tf.schema import FeatureSchema, SchemaError
 
@@ -19,7 +20,7 @@ _USED = {
     "random": ("test_share", "seed"),
     "random_events": ("test_share", "seed"),
     "users": ("test_share", "seed", "fold_in"),
-    "folds": ("folds", "fold", "validation_fold"),
+    "folds": ("folds", "fold", "validation_fold", "digest"),
 }
 """Which arguments each strategy reads."""
 
@@ -55,6 +56,8 @@ class Split:
         fold: Of `folds`: the one that is test.
         validation_fold: Of `folds`: the one that is validation where it is asked for, and part of
             train where it is not.
+        digest: Of a file of `folds`, by which another file of its name is told; None takes that of
+            the file as it is.
 
     Raises:
         ValueError: A value is out of its range, or `folds` goes without its column or file.
@@ -74,6 +77,7 @@ class Split:
     folds: str | None = None
     fold: str = "test"
     validation_fold: str = "validation"
+    digest: str | None = None
 
     def __post_init__(self) -> None:
         if self.strategy not in STRATEGIES:
@@ -90,6 +94,8 @@ class Split:
                 "The split by `folds` needs `folds`: a column of the events, or a file with the "
                 "columns `row` and `fold`."
             )
+        if self.folds is not None and self.digest is None:
+            object.__setattr__(self, "digest", file_digest(self.folds))  # past what is frozen
 
     def to_dict(self) -> dict[str, Any]:
         """Return the strategy and the arguments that it reads, as JSON values."""
@@ -104,7 +110,7 @@ class Split:
 
         Raises:
             SchemaError: Strategy `time` for events without times.
-            ValueError: The folds are not those of the events.
+            ValueError: The folds are not those of the events, or their file has changed.
         """
         users = pd.factorize(events[schema.user_id.name])[0]
         time = schema.event_time
@@ -139,4 +145,5 @@ class Split:
         assert self.folds is not None
         if self.folds in events:
             return events[self.folds].astype(str).to_numpy(object)
+        check_unchanged(self.folds, self.digest)
         return splits.read_folds(self.folds, len(events))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from recommenders_tf.data.digests import check_unchanged
 from recommenders_tf.evaluation.protocol import Candidates
 from recommenders_tf.evaluation.questions import Ints, Questions
 from recommenders_tf.serving_tables import UNKNOWN_ROW, ServingTables
@@ -29,7 +30,7 @@ def candidate_rows(
         int64 `[block, candidates]`, `UNKNOWN_ROW` where a user has fewer; None stands for all.
 
     Raises:
-        ValueError: A file lacks a user or names an item that is not in the catalogue.
+        ValueError: A file has changed, lacks a user or names an item that is not in the catalogue.
     """
     blocks = [slice(s, s + block_size) for s in range(0, len(questions), block_size)]
     if candidates.kind == "all":
@@ -106,6 +107,7 @@ def training_counts(tables: ServingTables) -> Ints:
 def _read(candidates: Candidates, questions: Questions, tables: ServingTables) -> tuple[Ints, Ints]:
     """Return users, as positions that rise, and item rows, by pair of the file."""
     assert candidates.file is not None
+    check_unchanged(candidates.file, candidates.digest)
     path, schema = pathlib.Path(candidates.file), tables.schema
     names = [schema.user_id.name, schema.item_id.name]
     is_parquet = path.suffix == ".parquet"

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from recommenders_tf.data.digests import file_digest
 from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.data.split import Split
 
@@ -27,6 +28,8 @@ class Candidates:
         seed: Of the draw.
         file: Of `file`: a CSV or Parquet file with the user and item id columns of the schema, one
             row an item that a held-out item is ranked with.
+        digest: Of the file, by which another one of its name is told; None takes that of the file
+            as it is.
 
     Raises:
         ValueError: A value is out of its range, or `file` goes without its file.
@@ -43,6 +46,7 @@ class Candidates:
     number: int = 100
     seed: int = 0
     file: str | None = None
+    digest: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in CANDIDATES:
@@ -57,6 +61,8 @@ class Candidates:
                 "Candidates of kind `file` go with `file`, which names them for every user, and "
                 f"no others do. Received: {self.kind!r} and {self.file!r}."
             )
+        if self.file is not None and self.digest is None:
+            object.__setattr__(self, "digest", file_digest(self.file))  # past what is frozen
 
     @property
     def is_drawn(self) -> bool:
@@ -65,7 +71,7 @@ class Candidates:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the kind and the arguments that it reads, as JSON values."""
-        names = ("number", "seed") if self.is_drawn else ("file",) if self.file else ()
+        names = ("number", "seed") if self.is_drawn else ("file", "digest") if self.file else ()
         return {"kind": self.kind} | {name: getattr(self, name) for name in names}
 
 

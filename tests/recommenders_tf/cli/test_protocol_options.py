@@ -29,6 +29,15 @@ def test_what_is_given_replaces_what_was_there():
     assert other.min_user_events == 4
 
 
+def test_another_file_of_folds_has_a_digest_of_its_own(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    before = Protocol(Split("folds", folds=str(tmp_path / "a")))
+    after = SplitOptions(folds=str(tmp_path / "b")).over(before)
+    assert after.split == Split("folds", folds=str(tmp_path / "b"))
+    assert after.split.digest not in (None, before.split.digest)
+
+
 def test_candidates_of_a_file_need_no_second_option(tmp_path):
     asked = AskedOptions(candidate_file=tmp_path / "x.csv", include_seen=True)
     protocol = asked.over(Protocol())

@@ -95,8 +95,13 @@ def test_given_folds(log, tmp_path, suffix):
     parts = log.split("folds", folds=str(path), validation=True)
     for part, name in zip(parts, ("train", "validation", "test"), strict=True):
         pd.testing.assert_frame_equal(part.events, log.events[names == name].reset_index(drop=True))
-    train, _ = log.split("folds", folds=str(path))
+    split = Split("folds", folds=str(path))
+    train, _ = log.split(split)
     assert len(train) == np.count_nonzero(names != "test")
+    frame = frame.assign(fold="train")
+    frame.to_csv(path, index=False) if suffix == "csv" else frame.to_parquet(path)
+    with pytest.raises(ValueError, match="is not the file that the protocol was made with"):
+        log.split(split)
 
 
 def test_folds_may_be_a_column_with_names_of_ones_own(log):

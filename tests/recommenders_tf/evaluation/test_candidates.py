@@ -78,6 +78,18 @@ def test_a_file_that_does_not_fit_is_named(asked, tmp_path, change, sentence):
         drawn(asked, Candidates("file", file=str(tmp_path / "negatives.csv")), 50)
 
 
+def test_a_file_that_has_changed_is_named(asked, tmp_path):
+    questions, tables = asked
+    path = tmp_path / "negatives.csv"
+    frame = pd.DataFrame({"user_id": questions.users, "item_id": tables.items.index[1]})
+    frame.to_csv(path, index=False)
+    candidates = Candidates("file", file=str(path))
+    assert (drawn(asked, candidates, 50) == 1).all()
+    frame.assign(item_id=tables.items.index[2]).to_csv(path, index=False)
+    with pytest.raises(ValueError, match="is not the file that the protocol was made with"):
+        drawn(asked, candidates, 50)
+
+
 def test_wrong_candidates_are_named():
     with pytest.raises(ValueError, match="must be one of all, uniform, popularity, file"):
         Candidates("some")

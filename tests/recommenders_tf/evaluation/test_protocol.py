@@ -59,3 +59,22 @@ def test_differences_name_what_differs():
     ]
     # What a strategy does not read makes no difference.
     assert differences(first.to_dict(), Protocol(Split(seed=7)).to_dict()) == []
+
+
+@pytest.mark.parametrize("of_split", [True, False])
+def test_a_file_is_told_from_another_one_of_its_name(tmp_path, of_split):
+    path = tmp_path / "file.csv"
+
+    def protocol():
+        if of_split:
+            return Protocol(Split("folds", folds=str(path)))
+        return Protocol(candidates=Candidates("file", file=str(path)))
+
+    path.write_text("row,fold\n0,test\n")
+    first = protocol()
+    assert differences(first.to_dict(), protocol().to_dict()) == []
+    path.write_text("row,fold\n0,train\n")
+    (found,) = differences(first.to_dict(), protocol().to_dict())
+    assert found.startswith("`split.digest` (" if of_split else "`candidates.digest` (")
+    kept = Protocol.from_dict(json.loads(json.dumps(first.to_dict())))
+    assert kept == first  # whatever the file has become
