@@ -19,8 +19,8 @@ from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.typed_config import from_dict
 from tfx_pipeline.accounting import REPORT_FILE, check_report
-from tfx_pipeline.config import from_dict
 from tfx_pipeline.make_examples import ExampleGenConfig, MakeExamples
 from tfx_pipeline.reading import find_spec, unknown_columns
 

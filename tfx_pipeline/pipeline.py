@@ -26,6 +26,7 @@ from tfx.types import Channel, standard_artifacts
 
 from recommenders_tf import registry
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.typed_config import ConfigError
 from tfx_pipeline.code_version import code_version
 from tfx_pipeline.components import pusher
 from tfx_pipeline.components.anomaly_gate import AnomalyGate
@@ -37,7 +38,7 @@ from tfx_pipeline.components.last_blessed_model import (
 )
 from tfx_pipeline.components.schema_gen import FeatureSchemaGen
 from tfx_pipeline.components.trainer import Trainer
-from tfx_pipeline.config import ConfigError, ModelConfig, PipelineConfig
+from tfx_pipeline.config import ModelConfig, PipelineConfig
 from tfx_pipeline.evaluation import eval_config
 from tfx_pipeline.example_gen import example_gen
 from tfx_pipeline.make_examples import ExampleGenConfig

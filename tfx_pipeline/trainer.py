@@ -28,7 +28,8 @@ from recommenders_tf.models.retriever import Retriever
 from recommenders_tf.schema import FeatureSchema
 from recommenders_tf.serving_tables import ServingTables
 from recommenders_tf.signature_inputs import DEFAULT_K
-from tfx_pipeline.config import ModelConfig, from_dict
+from recommenders_tf.typed_config import from_dict
+from tfx_pipeline.config import ModelConfig
 from tfx_pipeline.raw_log import read_logs
 from tfx_pipeline.transform_encoder import TransformEncoder
 

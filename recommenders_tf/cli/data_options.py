@@ -13,6 +13,7 @@ from recommenders_tf.cli.console import note, working
 if TYPE_CHECKING:
     from recommenders_tf.data import EventLog
     from recommenders_tf.evaluation import Protocol
+    from recommenders_tf.models.base import Recommender
 
 _PANEL = "Data: one of --dataset, --synthetic and --events"
 _FILE = {"exists": True, "dir_okay": False, "resolve_path": True, "rich_help_panel": _PANEL}
@@ -159,6 +160,31 @@ class DataOptions:
         from recommenders_tf import data
 
         return tuple(data.with_sampled_negatives(part, self.sampled_negatives) for part in parts)
+
+    def check_labels(self, log: EventLog, cls: type[Recommender]) -> None:
+        """Raise a `ValueError` if the labels are not what a model learns from.
+
+        Args:
+            log: What `load` returned.
+            cls: The model.
+        """
+        name = cls.info.name
+        if cls.kind == "retrieval" and self.sampled_negatives:
+            raise ValueError(
+                f"--sampled-negatives is for models that rank, but `{name}` retrieves and takes "
+                "every event for a choice: leave it out."
+            )
+        label = log.schema.label
+        if (
+            cls.kind == "ranking"
+            and label
+            and not self.sampled_negatives
+            and log.events[label.raw_name].nunique() == 1
+        ):
+            raise ValueError(
+                f"All events of `{log.schema.name}` have the same `{label.raw_name}`, which leaves "
+                f"`{name}` nothing to learn: add --sampled-negatives 1."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options that were given, as JSON values."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import difflib
-import inspect
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from recommenders_tf.registry import hyper_parameters
 
 _LITERALS = {"true": True, "false": False, "none": None}
 _ONE = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
@@ -33,26 +34,43 @@ def parse(model: Any, settings: Iterable[str]) -> dict[str, Any]:
         >>> parse(models.TwoTower, ["hidden_units=32,16", "dropout=0"])
         {'hidden_units': (32, 16), 'dropout': 0.0}
     """
-    name, hints = model.info.name, get_type_hints(model.__init__)
-    known = {
-        key: parameter.default
-        for key, parameter in inspect.signature(model.__init__).parameters.items()
-        if key not in ("self", "schema", "kwargs")
-    }
     values = {}
     for setting in settings:
         key, is_pair, text = setting.partition("=")
         if not is_pair:
             raise ValueError(f"--set takes KEY=VALUE; got `{setting}`.")
-        if key not in known:
-            raise ValueError(_unknown(name, key, known))
-        try:
-            values[key] = _convert(_literal(text), hints[key])
-        except TypeError:
-            raise ValueError(
-                f"`{key}` of `{name}` takes {_describe(hints[key])}; got `{text}`."
-            ) from None
+        values[key] = _checked(model, key, _literal(text), text)
     return values
+
+
+def convert(model: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return hyper-parameters in the types of the constructor's arguments.
+
+    Args:
+        model: Class of the model.
+        values: Values by name, such as those of a config.
+
+    Raises:
+        ValueError: A name is no hyper-parameter of the model, or its value is of another type.
+
+    Example:
+        >>> from recommenders_tf import models
+        >>> convert(models.TwoTower, {"hidden_units": [32, 16]})
+        {'hidden_units': (32, 16)}
+    """
+    return {key: _checked(model, key, value, _text(value)) for key, value in values.items()}
+
+
+def _checked(model: Any, key: str, value: Any, text: str) -> Any:
+    """Return the value of one hyper-parameter, which `text` spells, in the type it has to have."""
+    name, known = model.info.name, hyper_parameters(model)
+    if key not in known:
+        raise ValueError(_unknown(name, key, known))
+    hint = get_type_hints(model.__init__)[key]
+    try:
+        return _convert(value, hint)
+    except TypeError:
+        raise ValueError(f"`{key}` of `{name}` takes {_describe(hint)}; got `{text}`.") from None
 
 
 def _literal(text: str) -> Any:
@@ -104,4 +122,4 @@ def _unknown(name: str, key: str, known: dict[str, Any]) -> str:
 
 
 def _text(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recommenders_tf import registry
-from recommenders_tf.cli import hyper_parameters
 from recommenders_tf.cli.catalog import JsonOption
 from recommenders_tf.cli.console import note, print_json, print_table, working
 from recommenders_tf.cli.data_options import DataOptions
+from recommenders_tf.cli.model_options import ModelOptions
 from recommenders_tf.cli.options import flatten
 from recommenders_tf.cli.protocol_options import SplitOptions
 from recommenders_tf.cli.runs import METRICS_FILE, MODEL_FILE, RUNS, SETTINGS_FILE, write_json
@@ -33,28 +33,11 @@ _PANEL = "Training"
 
 @flatten
 def train(
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="Name of a model; `recommenders-tf models` lists them.",
-            autocompletion=registry.names,
-            show_default=False,
-            rich_help_panel=_PANEL,
-        ),
-    ],
+    context: typer.Context,
+    chosen: ModelOptions,
     source: DataOptions,
     split: SplitOptions,
     options: TrainingOptions,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="A hyper-parameter of the model; may be given several times.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None,
     output: Annotated[
         pathlib.Path | None,
         typer.Option(
@@ -84,9 +67,10 @@ def train(
       recommenders-tf train --model two_tower --dataset ml-100k --epochs 20
       recommenders-tf train --model mf --synthetic --set embedding_dim=32
       recommenders-tf train --model mf --events ratings.csv --schema schema.yaml
+      recommenders-tf train --config best.yaml --dataset ml-100k
     """
-    name = model if model in registry.names() else registry.get(model).info.name
-    config = options.config()
+    model = chosen.read(options.given(context))
+    name, config = model.model, model.training
     cluster = Cluster.from_environment()
     if cluster and cluster.task_type == "evaluator":
         note("An evaluator has nothing to do: the chief measures the model.")
@@ -101,18 +85,18 @@ def train(
         protocol = split.over(evaluation.Protocol())
         cls = registry.get(name)
         strategy = training.prepare(config)
-    chosen = hyper_parameters.parse(cls, settings or ())
+    parameters = chosen.parameters(cls, model)
     folder = output or RUNS / f"{name}-{source.name}"
     folder.mkdir(parents=True, exist_ok=True)
     started = datetime.datetime.now(datetime.timezone.utc)
-    _check_labels(log, cls, source.sampled_negatives)
+    source.check_labels(log, cls)
     *parts, test = source.split(log, protocol, validation=config.patience is not None)
     events, validation = parts[0], parts[1] if len(parts) > 1 else None
     note(f"Training {name} on {len(events):,} events of {log.schema.name}, in {folder}.")
     with working("Encoding the events"):
         encoded = data.encode(events)
     with strategy.scope():
-        recommender = cls(encoded.schema, **chosen)
+        recommender = cls(encoded.schema, **parameters)
         training.compile_model(recommender, config)
     try:
         training.train(recommender, encoded, config, folder, validation)
@@ -151,27 +135,6 @@ def train(
     else:
         print_table(("metric", "value"), metrics.items())
         note(f"Next: recommenders-tf {_next(cls.kind, folder, log)}")
-
-
-def _check_labels(log: EventLog, cls: type[Recommender], sampled_negatives: int) -> None:
-    """Raise a `ValueError` if the labels are not what the model learns from."""
-    name = cls.info.name
-    if cls.kind == "retrieval" and sampled_negatives:
-        raise ValueError(
-            f"--sampled-negatives is for models that rank, but `{name}` retrieves and takes every "
-            "event for a choice: leave it out."
-        )
-    label = log.schema.label
-    if (
-        cls.kind == "ranking"
-        and label
-        and not sampled_negatives
-        and log.events[label.raw_name].nunique() == 1
-    ):
-        raise ValueError(
-            f"All events of `{log.schema.name}` have the same `{label.raw_name}`, which leaves "
-            f"`{name}` nothing to learn: add --sampled-negatives 1."
-        )
 
 
 def _next(kind: str, folder: pathlib.Path, log: EventLog) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -83,10 +84,14 @@ class TrainingOptions:
         bool, _option("Take a GPU's memory as it is needed, or all at once.", _SPEED_PANEL)
     ] = _DEFAULT.memory_growth
 
-    def config(self) -> TrainingConfig:
-        """Return the options as training takes them.
+    def given(self, context: typer.Context) -> Mapping[str, Any]:
+        """Return the options of the command line, without those that it leaves out.
 
-        Raises:
-            ValueError: They contradict each other.
+        Args:
+            context: Of the command.
         """
-        return TrainingConfig(**{**vars(self), "precision": self.precision.value})
+        return {
+            name: value.value if isinstance(value, enum.Enum) else value
+            for name, value in vars(self).items()
+            if getattr(context.get_parameter_source(name), "name", None) != "DEFAULT"
+        }

@@ -23,13 +23,22 @@ from typing import TYPE_CHECKING, Any
 
 from recommenders_tf.training.cluster import Cluster
 from recommenders_tf.training.config import TrainingConfig
+from recommenders_tf.training.model_config import ModelConfig
 
 if TYPE_CHECKING:
     from recommenders_tf.training.local_copies import local_copy
     from recommenders_tf.training.run import compile_model, train
     from recommenders_tf.training.strategy import prepare
 
-__all__ = ["Cluster", "TrainingConfig", "compile_model", "local_copy", "prepare", "train"]
+__all__ = [
+    "Cluster",
+    "ModelConfig",
+    "TrainingConfig",
+    "compile_model",
+    "local_copy",
+    "prepare",
+    "train",
+]
 
 _MODULES = {
     "compile_model": "run",

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from recommenders_tf import data
 from recommenders_tf.data import EventLog
-from tfx_pipeline.config import CleaningLimits, FilesConfig, PipelineConfig, SplitConfig, from_dict
+from recommenders_tf.typed_config import from_dict
+from tfx_pipeline.config import CleaningLimits, FilesConfig, PipelineConfig, SplitConfig
 from tfx_pipeline.make_examples import ExampleGenConfig, MakeExamples
 from tfx_pipeline.reading import find_spec
 

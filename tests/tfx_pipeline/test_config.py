@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from recommenders_tf.training import TrainingConfig
-from tfx_pipeline.config import ConfigError, PipelineConfig, from_dict
+from recommenders_tf.typed_config import ConfigError, from_dict
+from tfx_pipeline.config import PipelineConfig
 
 CONFIGS = sorted((pathlib.Path(__file__).parents[2] / "configs").glob("*.yaml"))
 

@@ -17,8 +17,9 @@ from tfx.types.standard_artifacts import Schema
 
 from recommenders_tf import data
 from recommenders_tf.tfmd import load_schema_pbtxt
+from recommenders_tf.typed_config import ConfigError
 from tfx_pipeline.components.schema_gen import FeatureSchemaGen_Executor
-from tfx_pipeline.config import ConfigError, PipelineConfig
+from tfx_pipeline.config import PipelineConfig
 from tfx_pipeline.runners.kubeflow import compile_pipeline
 
 ROOT = pathlib.Path(__file__).parents[2]

@@ -13,8 +13,9 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as kubeflow
 from tfx.orchestration.pipeline import Pipeline
 
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.typed_config import ConfigError
 from tfx_pipeline.components.trainer import Trainer
-from tfx_pipeline.config import ConfigError, DataConfig, KubeflowConfig, PipelineConfig
+from tfx_pipeline.config import DataConfig, KubeflowConfig, PipelineConfig
 from tfx_pipeline.pipeline import Place, components
 
 _Resources = pipeline_spec_pb2.PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec
