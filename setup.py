@@ -5,6 +5,7 @@ pip install ".[serving]"          the model server and its client
 pip install ".[tfx]"              the TFX pipeline (Python 3.10 on Linux x86-64, TensorFlow 2.16)
 pip install ".[tfx,kubeflow]"     the same pipeline compiled for Kubeflow Pipelines
 pip install ".[ann]"              approximate nearest-neighbour libraries
+pip install ".[reports]"          the report of a comparison of models
 """
 
 import pathlib
@@ -21,6 +22,7 @@ EXTRAS = {
     "kubeflow": ["tfx[kfp]==1.16.0", "kfp>=2.5,<2.6"],
     "serving": ["tensorflow-serving-api>=2.16.1", "grpcio>=1.60"],
     "ann": ["scann>=1.3.2", "faiss-cpu>=1.8"],
+    "reports": ["matplotlib>=3.7"],
     "dev": [
         "import-linter>=2.0",
         "matplotlib>=3.7",
@@ -50,7 +52,9 @@ setup(
     packages=find_packages(
         include=["recommenders_tf*", "tfx_pipeline*", "serving*"],
     ),
-    package_data={"recommenders_tf": ["py.typed", "data/schemas/*.yaml", "*/*.cc"]},
+    package_data={
+        "recommenders_tf": ["py.typed", "data/schemas/*.yaml", "evaluation/report/*.html", "*/*.cc"]
+    },
     python_requires=">=3.10,<3.13",
     install_requires=[
         "numpy>=1.26",

@@ -10,14 +10,13 @@ import typer
 from recommenders_tf.cli.catalog import JsonOption
 from recommenders_tf.cli.console import note, print_json, print_table, working
 from recommenders_tf.cli.data_options import DataOptions
+from recommenders_tf.cli.metric_options import PANEL, MetricOptions
 from recommenders_tf.cli.options import flatten
 from recommenders_tf.cli.protocol_options import AskedOptions, SplitOptions
 from recommenders_tf.cli.runs import Run, RunArgument
 
 if TYPE_CHECKING:
     from recommenders_tf.evaluation import Evaluation
-
-_PANEL = "What is measured"
 
 
 @flatten
@@ -26,39 +25,7 @@ def evaluate(
     source: DataOptions,
     split: SplitOptions,
     asked: AskedOptions,
-    metrics: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--metric",
-            "-m",
-            metavar="NAME",
-            help="May be given several times. Of lists: HR, Recall, Precision, NDCG, MAP, MRR; "
-            "beyond accuracy: Coverage, Gini, Novelty, Serendipity, Diversity, PopularityBias. Of "
-            "labels: AUC, GAUC, LogLoss, ECE; of ratings: RMSE, MAE. By default the first six of "
-            "a model that retrieves, and those of labels of one that ranks.",
-            show_default=False,
-            rich_help_panel=_PANEL,
-        ),
-    ] = None,
-    k: Annotated[
-        list[int] | None,
-        typer.Option(
-            "-k",
-            min=1,
-            help="Length of the lists; may be given several times; 10 by default.",
-            show_default=False,
-            rich_help_panel=_PANEL,
-        ),
-    ] = None,
-    confidence: Annotated[
-        float,
-        typer.Option(
-            min=0.5,
-            max=0.999,
-            help="Of the intervals, which are drawn over users.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = 0.95,
+    measured: MetricOptions,
     output: Annotated[
         pathlib.Path | None,
         typer.Option(
@@ -66,7 +33,7 @@ def evaluate(
             "-o",
             file_okay=False,
             help="Folder to keep the result in, with the values of every user.",
-            rich_help_panel=_PANEL,
+            rich_help_panel=PANEL,
         ),
     ] = None,
     as_json: JsonOption = False,
@@ -103,8 +70,8 @@ def evaluate(
     protocol = asked.over(protocol)
     *_, test = source.split(log, protocol)
     with working(f"Measuring on {len(test):,} events"):
-        result = evaluate(model, test, protocol, k or [10], metrics or None)
-        intervals = result.intervals(confidence)
+        result = evaluate(model, test, protocol, measured.lengths, measured.metrics or None)
+        intervals = result.intervals(measured.confidence)
     if output is not None:
         result.save(output)
     if as_json:
@@ -112,7 +79,7 @@ def evaluate(
         print_json({"metrics": result.metrics, "intervals": intervals, **facts})
         return
     note(protocol.describe())
-    _print(result, intervals, confidence)
+    _print(result, intervals, measured.confidence)
 
 
 def _print(

@@ -40,6 +40,9 @@ RANKING: dict[str, Callable[..., tf.Tensor]] = {
 DEFAULTS = {"retrieval": tuple(RANKING), "ranking": LABELLED}
 """What a model of each kind is measured by."""
 
+METRICS = {"retrieval": (*RANKING, *LISTS, *RATINGS), "ranking": (*LABELLED, *RATINGS)}
+"""What makes sense of a model of each kind."""
+
 
 def evaluate(
     model: Any,
@@ -102,11 +105,26 @@ def evaluate(
     return found
 
 
-def _check(names: Sequence[str], cuts: Sequence[int], model: Any) -> None:
-    """Raise a `ValueError` if a metric is unknown or not for the model, or a cut is too small."""
+def check_names(names: Sequence[str]) -> None:
+    """Make sure that there are metrics of these names.
+
+    Args:
+        names: Names without a length, such as `NDCG`.
+
+    Raises:
+        ValueError: There is no metric of a name.
+
+    Example:
+        >>> check_names(["NDCG", "AUC"])
+    """
     known = (*RANKING, *LISTS, *LABELLED, *RATINGS)
     if unknown := [name for name in names if name not in known]:
         raise ValueError(f"There is no metric `{unknown[0]}`; there are {', '.join(known)}.")
+
+
+def _check(names: Sequence[str], cuts: Sequence[int], model: Any) -> None:
+    """Raise a `ValueError` if a metric is unknown or not for the model, or a cut is too small."""
+    check_names(names)
     if not cuts or min(cuts) < 1:
         raise ValueError(
             f"`k` must be at least 1. Received: {', '.join(map(str, cuts)) or 'none'}."

@@ -107,7 +107,7 @@ class Evaluation:
             ValueError: Protocol or data differ.
             KeyError: Users have no values of the metric.
         """
-        self._check_comparable(other)
+        self.check_comparable(other)
         order = pd.Index(other.users).get_indexer(pd.Index(self.users))
         mine, theirs = self.of_users(metric), other.of_users(metric)[order]
         low, high = bootstrap_interval(mine - theirs)
@@ -147,8 +147,15 @@ class Evaluation:
         protocol = Protocol.from_dict(facts["protocol"])
         return cls(facts["model"], protocol, facts["data"], users, per_user, facts["overall"])
 
-    def _check_comparable(self, other: Evaluation) -> None:
-        """Raise a `ValueError` unless both answered the same questions."""
+    def check_comparable(self, other: Evaluation) -> None:
+        """Make sure that both answered the same questions.
+
+        Args:
+            other: Evaluation of another model.
+
+        Raises:
+            ValueError: Protocol or data differ.
+        """
         found = differences(self.protocol.to_dict(), other.protocol.to_dict())
         what = "protocols"
         if not found:
