@@ -38,7 +38,7 @@ _PUBLIC = {
 }
 _ROOMS = (
     *("data", "evaluation", "index", "layers", "metrics", "models", "optimizers"),
-    *("registry", "schema", "tasks", "training"),
+    *("registry", "schema", "tasks", "training", "tuning"),
 )
 
 __all__ = [*_PUBLIC, *_ROOMS]

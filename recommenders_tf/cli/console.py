@@ -25,6 +25,7 @@ def quiet() -> None:
     It must be called before TensorFlow is imported. An error of theirs still comes as an exception.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")  # of processes that this one starts
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")
 

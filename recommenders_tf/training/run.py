@@ -64,6 +64,7 @@ def train(
     folder: str | pathlib.Path | None = None,
     validation: EventLog | None = None,
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+    keep_backup: bool = False,
 ) -> tf.keras.callbacks.History:
     """Train a compiled model, showing progress on stderr.
 
@@ -81,6 +82,7 @@ def train(
         validation: Events to measure the model on after every epoch, for `config.patience`; the
             model answers in raw ids of `data` or is bound.
         callbacks: Keras callbacks to call as well.
+        keep_backup: Whether the backup outlasts training, so that a call with more epochs goes on.
 
     Returns:
         The Keras history of the epochs that this call ran.
@@ -140,7 +142,7 @@ def train(
             ],
             verbose=0,
         )
-    if folder and strategy.extended.should_checkpoint:
+    if folder and strategy.extended.should_checkpoint and not keep_backup:
         shutil.rmtree(pathlib.Path(folder) / BACKUP_FOLDER)
     return history
 
