@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from recommenders_tf import features
-from recommenders_tf.index.exact import EXCLUDED_SCORE, exact_top_k
+from recommenders_tf.index.exact import EXCLUDED_SCORE, exact_top_k, hide
 from recommenders_tf.schema import Column, Kind, Role
 from recommenders_tf.serving_tables import UNKNOWN_ROW, Histories, ServingTables
 from recommenders_tf.signature_inputs import (
@@ -156,19 +156,10 @@ class ServingGraph(tf.Module):
         query = self._query(user_rows, seen, fill_all(context, batch))
         vectors = self.retriever.encode_query(query | self._interactions(user_rows, seen))
         scores = self.retriever.score_candidates(vectors, self.candidates)
-        shape = tf.shape(scores, out_type=tf.int64)
         asked = self.tables.items.rows(fill(candidates, batch))
         anything = tf.equal(tf.shape(candidates)[1], 0)
-        allowed = tf.cond(
-            anything, lambda: tf.ones(shape, tf.bool), lambda: _membership(asked, shape)
-        )
-        allowed = tf.logical_and(allowed, tf.range(shape[1]) != UNKNOWN_ROW)
-        allowed = tf.cond(
-            exclude_seen,
-            lambda: tf.logical_and(allowed, tf.logical_not(_membership(seen, shape))),
-            lambda: allowed,
-        )
-        best, rows = exact_top_k(scores, allowed, k)
+        scores = tf.cond(anything, lambda: scores, lambda: _only(scores, asked))
+        best, rows = exact_top_k(_without(scores, seen, exclude_seen), None, k)
         return best, rows, query
 
     def _history(self, user_rows: tf.Tensor, recent: tf.Tensor) -> tf.RaggedTensor:
@@ -273,10 +264,7 @@ class ServingGraph(tf.Module):
             users = raw[schema.user_id.name]
             scores = self.catalogue_scores(users, self.tables.histories, context)
             seen = self.tables.histories.rows(self.tables.users.rows(users))
-            shape = tf.shape(scores, out_type=tf.int64)
-            allowed = tf.logical_not(_membership(seen, shape))
-            allowed = tf.logical_and(allowed, tf.range(shape[1]) != UNKNOWN_ROW)
-            scores = tf.where(allowed, scores, EXCLUDED_SCORE)
+            scores = _without(scores, seen, True)
             items = self.tables.items.rows(raw[schema.item_id.name])
             own = tf.gather(scores, items[:, tf.newaxis], batch_dims=1)
             # Ties count against the model, as offline.
@@ -304,17 +292,18 @@ class ServingGraph(tf.Module):
         return with_signature(function, {**inputs, **context})
 
 
-def _membership(rows: tf.Tensor | tf.RaggedTensor, shape: tf.Tensor) -> tf.Tensor:
-    """Return which columns each row names, bool `[batch, items]`."""
-    if isinstance(rows, tf.RaggedTensor):
-        examples, items = rows.value_rowids(), rows.flat_values
-    else:
-        width = tf.shape(rows)[1]
-        examples = tf.repeat(tf.range(shape[0]), width)
-        items = tf.reshape(rows, [-1])
-    flat = tf.scatter_nd(
-        (examples * shape[1] + items)[:, tf.newaxis],
-        tf.ones_like(items, tf.int32),
-        tf.reshape(shape[0] * shape[1], [1]),
-    )
-    return tf.reshape(flat > 0, shape)
+def _only(scores: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+    """Return the scores with those of all columns but the named ones at -inf, `[batch, items]`."""
+    rows = tf.repeat(tf.range(tf.shape(columns, tf.int64)[0]), tf.shape(columns)[1])
+    places = tf.stack([rows, tf.reshape(columns, [-1])], axis=1)
+    nothing = tf.fill(tf.shape(scores), EXCLUDED_SCORE)
+    return tf.tensor_scatter_nd_update(nothing, places, tf.gather_nd(scores, places))
+
+
+def _without(scores: tf.Tensor, seen: tf.RaggedTensor, exclude_seen: tf.Tensor | bool) -> tf.Tensor:
+    """Return the scores without the unknown item and, where asked for, what each row has seen."""
+    batch = tf.shape(scores, tf.int64)[0]
+    count = tf.where(exclude_seen, tf.shape(seen.flat_values)[0], 0)
+    rows = tf.concat([tf.range(batch), seen.value_rowids()[:count]], axis=0)
+    unknown = tf.fill([batch], tf.constant(UNKNOWN_ROW, tf.int64))
+    return hide(scores, rows, tf.concat([unknown, seen.flat_values[:count]], axis=0))

@@ -9,7 +9,7 @@ import tensorflow as tf
 from recommenders_tf.evaluation.candidates import candidate_rows
 from recommenders_tf.evaluation.protocol import Protocol
 from recommenders_tf.evaluation.questions import Ints, Questions
-from recommenders_tf.index.exact import EXCLUDED_SCORE, exact_top_k, rows_at_once
+from recommenders_tf.index.exact import EXCLUDED_SCORE, exact_top_k, hide, rows_at_once
 from recommenders_tf.serving_graph import ServingGraph
 from recommenders_tf.serving_tables import UNKNOWN_ROW
 
@@ -50,9 +50,9 @@ def ranked_lists(
         if protocol.exclude_seen:
             hidden.append(questions.seen(block))
         owners, items = questions.relevant(block)
-        scores = _hide(scores, *map(np.concatenate, zip(*hidden, strict=True)))
+        scores = hide(scores, *map(np.concatenate, zip(*hidden, strict=True)))
         own = tf.gather_nd(scores, np.stack([owners, items], axis=1)).numpy()
-        others = _hide(scores, owners, items)
+        others = hide(scores, owners, items)
         if among is not None:
             others = tf.gather(others, among, batch_dims=1)
         best, rows = exact_top_k(others, None, k)
@@ -67,12 +67,6 @@ def ranked_lists(
         lists[block] = _others_around(relevance[block] > 0, best.numpy(), rows.numpy())
         lists[block][owners, ranks] = items
     return relevance, lists
-
-
-def _hide(scores: tf.Tensor, rows: Ints, columns: Ints) -> tf.Tensor:
-    """Return the scores with some of them at -inf."""
-    index = np.stack([rows, columns], axis=1)
-    return tf.tensor_scatter_nd_update(scores, index, tf.fill([len(index)], EXCLUDED_SCORE))
 
 
 def _ranks(owners: Ints, own: Floats, best: Floats) -> Ints:

@@ -27,6 +27,23 @@ def rows_at_once(items: int) -> int:
     return max(1, min(_MOST_ROWS, BLOCK_BYTES // (4 * items)))
 
 
+def hide(scores: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+    """Return the scores with some of them at -inf, in the memory of the scores alone.
+
+    Args:
+        scores: float32 `[batch, items]`.
+        rows: Row of each score to hide, int64 `[pairs]`.
+        columns: Its column, likewise; a pair may be there more than once.
+
+    Example:
+        >>> hide(tf.ones([1, 3]), tf.constant([0, 0]), tf.constant([2, 2])).numpy().tolist()
+        [[1.0, 1.0, -inf]]
+    """
+    places = tf.stack([rows, columns], axis=1)
+    nothing = tf.fill(tf.shape(places)[:1], EXCLUDED_SCORE)
+    return tf.tensor_scatter_nd_update(scores, places, nothing)
+
+
 def exact_top_k(
     scores: tf.Tensor, allowed: tf.Tensor | None, k: tf.Tensor | int
 ) -> tuple[tf.Tensor, tf.Tensor]:

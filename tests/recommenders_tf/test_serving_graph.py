@@ -140,6 +140,21 @@ def test_candidates_per_user_and_one_row_for_all(planted_log, served) -> None:
     assert [{i for i in row if i} for row in items_of(shared)] == [set(items[:3])] * 2
 
 
+def test_candidates_named_twice_unknown_or_seen_come_once_or_not_at_all(planted_log, served):
+    user = planted_log.users["user_id"][3]
+    met = set(planted_log.events.loc[planted_log.events["user_id"] == user, "item_id"])
+    items = planted_log.items["item_id"].tolist()[:40]
+    assert met & set(items)
+    whole = served.signatures["retrieve"](**request([user], k=tf.constant(len(planted_log.items))))
+    expected = [item for item in items_of(whole)[0] if item in items]
+    asked = tf.constant([[*items, "nothing", *items[:5]]])
+    answer = served.signatures["retrieve"](
+        **request([user], candidates=asked, k=tf.constant(len(items)))
+    )
+    found = [item for item in items_of(answer)[0] if item]
+    assert found == expected and set(found) == set(items) - met
+
+
 def test_defaults_are_recorded_in_the_saved_model(cascade, tmp_path) -> None:
     from tensorflow.core.protobuf import saved_model_pb2
 

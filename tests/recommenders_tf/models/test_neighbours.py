@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -30,6 +32,18 @@ def test_nearest_rows_in_blocks_are_those_of_the_whole_product(rows, k, monkeypa
         expected = np.zeros(40)
         expected[best] = np.maximum(line[best], 0)
         np.testing.assert_array_equal(found[row].toarray()[0], expected)
+
+
+def test_rows_that_are_all_alike_are_never_compared_all_at_once(monkeypatch) -> None:
+    count = 3000
+    rows = sparse.csr_matrix(np.random.default_rng(0).random((count, 2), np.float32))
+    monkeypatch.setattr(neighbours, "_BLOCK_VALUES", 2**14)
+    tracemalloc.start()
+    found = nearest_rows(rows, measure_of("cosine", 0.0), 5)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.nnz == 5 * count
+    assert peak < count * count  # bytes: a quarter of the products
 
 
 def test_a_row_is_its_own_neighbour_where_that_is_asked_for(rows) -> None:
