@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
+import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -209,4 +210,7 @@ def _history(folder: pathlib.Path) -> dict[str, list[float | None]]:
 
     # Keras keeps a column of validation for every metric, be it measured or not.
     table = pd.read_csv(folder / HISTORY_FILE).drop(columns="epoch").dropna(axis=1, how="all")
-    return {str(n): table[n].astype(object).where(table[n].notna(), None).tolist() for n in table}
+    return {
+        str(name): [None if math.isnan(value) else value for value in values.tolist()]
+        for name, values in table.items()
+    }

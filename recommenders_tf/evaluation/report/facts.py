@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from recommenders_tf.data.event_log import EventLog
@@ -116,7 +117,7 @@ def _of_retrievers(
     k = int(metric.partition("@")[2])
     past = test.events.iloc[:0] if test.past is None else test.past
     counts = past[test.schema.user_id.name].value_counts()
-    activity = counts.reindex(evaluations[0].users, fill_value=0).to_numpy()
+    activity = np.asarray(counts.reindex(evaluations[0].users, fill_value=0), np.int64)
     differences = {}
     if len(models) > 1:
         best = max(evaluations, key=lambda one: one.metrics[metric])

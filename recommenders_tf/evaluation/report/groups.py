@@ -82,7 +82,7 @@ def by_item_popularity(
     group_of_item = pd.Series(codes, pairs[item].to_numpy()).groupby(level=0).first()
     of_catalogue = group_of_item.reindex(train.items[item], fill_value=-1).to_numpy()
     shape = (len(users), len(bounds))
-    asked = _count(pd.Index(users).get_indexer(pairs[user]), codes, shape)
+    asked = _count(pd.Index(users).get_indexer(pd.Index(pairs[user])), codes, shape)
     found = {}
     for model in models:
         assert model.lists is not None

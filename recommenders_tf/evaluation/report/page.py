@@ -7,9 +7,12 @@ import pathlib
 import string
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recommenders_tf.evaluation.report import plots, tables
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _TEMPLATE = pathlib.Path(__file__).with_name("page.html")
 PAGE_FILE, FACTS_FILE = "report.html", "report.json"
@@ -203,7 +206,7 @@ def _told(means: Mapping[str, tuple[float, float, float]]) -> str:
     )
 
 
-def _figure(figure: plots.Figure, name: str, caption: str, told: str) -> str:
+def _figure(figure: Figure, name: str, caption: str, told: str) -> str:
     """Return a figure with its caption; what it shows is told in words, too."""
     drawing = plots.svg_of(figure, name, f"{caption}. {told}.")
     return f"<figure>{drawing}<figcaption>{escape(caption)}</figcaption></figure>"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import json
 import re
+import runpy
+import sys
 
 import pytest
 
-from recommenders_tf.evaluation.report import render, write_report
+from recommenders_tf.evaluation.report import plots, render, write_report
 from tests.html_page import HtmlPage
 
 
@@ -115,6 +117,12 @@ def test_names_are_escaped_and_a_lost_loss_is_told(facts):
     assert any("<script>alert" in cell for rows in page.tables.values() for r in rows for cell in r)
     assert "chance: 0.7000 to no number in 2 epochs" in page.labels[4]
     assert page.labels[5].startswith("Validation NDCG@10 of each model by epoch. chance: 0.1000 to")
+
+
+def test_a_report_without_matplotlib_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r'pip install "recommenders-tf\[reports\]"'):
+        runpy.run_path(plots.__file__)
 
 
 def test_models_that_rank_have_a_table_alone(facts):
