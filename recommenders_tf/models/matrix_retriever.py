@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ class MatrixRetriever(Retriever):
     needs_label = False
     matrix: sparse.csr_matrix | None
     _solved: float | None
+    _listeners: Sequence[Callable[[int, int], None]] = ()
 
     def __init__(self, schema: FeatureSchema, **kwargs: Any) -> None:
         super().__init__(schema, **kwargs)
@@ -111,6 +112,20 @@ class MatrixRetriever(Retriever):
         return items, tf.boolean_mask(values, kept)
 
     # === Training ===
+
+    def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Train as `Recommender.fit` does; callbacks with `on_part_end` hear of `parts`, too."""
+        callbacks = kwargs.get("callbacks") or []
+        listeners = [c.on_part_end for c in callbacks if hasattr(c, "on_part_end")]
+        object.__setattr__(self, "_listeners", listeners)  # past Keras' tracking
+        return super().fit(x, *args, **kwargs)
+
+    def parts(self, number: int) -> Iterator[int]:
+        """Yield 0, 1, …, `number` - 1: what `solve` does one after another, for all to see."""
+        for part in range(number):
+            yield part
+            for listener in self._listeners:
+                listener(part + 1, number)
 
     @property
     def is_solved(self) -> bool:

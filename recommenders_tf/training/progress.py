@@ -56,7 +56,16 @@ class Report(tf.keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Move the bar."""
-        self._bar.update(self._task, completed=batch + 1)
+        self._bar.update(self._task, completed=batch + 1, total=self.params["steps"])
+
+    def on_part_end(self, part: int, parts: int) -> None:
+        """Move the bar within a step that solves a model at once, which may take long.
+
+        Args:
+            part: Parts that are done.
+            parts: All of them.
+        """
+        self._bar.update(self._task, completed=part, total=parts)
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Print the metrics."""

@@ -145,7 +145,7 @@ class ALS(RatingRetriever, ItemSetRetriever):
         p = tf.zeros([self.num_users, self.embedding_dim])
         q = tf.random.normal([self.num_items, self.embedding_dim], stddev=stddev)
         losses = tf.zeros([self.num_items])
-        for _ in range(self.sweeps):
+        for _ in self.parts(self.sweeps):
             p, _ = solve_rows(users, q, self._gram(q), user_l2, p, self.cg_steps)
             q, losses = solve_rows(items, p, self._gram(p), item_l2, q, self.cg_steps)
         met = np.diff(matrix.indptr) > 0
