@@ -76,12 +76,12 @@ demo: env ## MovieLens events in, recommendations out of a gRPC server
 	python -m examples.demo
 
 .PHONY: bench
-bench: env .venv-peers/.installed ## Measure speed beside DeepCTR and plain Keras; takes an hour, alone on the machine
+bench: env .venv-peers/.installed .venv-matrix-peers/.installed ## Measure speed beside peers; takes an hour, alone on the machine
 	python -m benchmarks.speed all
 
-.venv-peers/.installed: benchmarks/speed/peers.txt .python-version
-	@python=$$(scripts/find_python $(VERSION)) && $(UV) venv --clear --python "$$python" .venv-peers
-	$(UV) pip install --python .venv-peers/bin/python --requirement $<
+.venv-%/.installed: benchmarks/speed/%.txt .python-version
+	@python=$$(scripts/find_python $(VERSION)) && $(UV) venv --clear --python "$$python" $(@D)
+	$(UV) pip install --python $(@D)/bin/python --requirement $<
 	@touch $@
 
 .PHONY: results
@@ -92,6 +92,6 @@ results: env ## Measure the models; write docs/results.md, and docs/speed.md fro
 
 .PHONY: clean
 clean: ## Remove all that these commands made, environments and runs included
-	rm -rf .venv .venv-latest .venv-peers .tools build dist site runs .coverage* *.egg-info
+	rm -rf .venv .venv-latest .venv-peers .venv-matrix-peers .tools build dist site runs .coverage* *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -72,10 +72,27 @@ def input_command(quick: Quick = False) -> None:
     _show(loaders.run(quick), quick)
 
 
+@app.command()
+def matrix(quick: Quick = False) -> None:
+    """Models of the matrix beside implicit and RecBole, evaluation beside RecBole's."""
+    from benchmarks.speed import matrix
+
+    _show(matrix.run(quick), quick)
+
+
+@app.command("memory")
+def memory_command(quick: Quick = False) -> None:
+    """Most memory of models of the matrix at a million users and a hundred thousand items."""
+    from benchmarks.speed import bounded_memory
+
+    _show(bounded_memory.run(quick), quick)
+
+
 @app.command("all")
 def all_command(quick: Quick = False) -> None:
     """Measure everything, the limits first; each part can be run by its own name too."""
-    for part in (limits, input_command, optimizers, precision, profile, step):
+    parts = (limits, input_command, optimizers, precision, profile, matrix, memory_command, step)
+    for part in parts:
         typer.echo(f"--- {part.__name__.removesuffix('_command')}")
         part(quick=quick)
 

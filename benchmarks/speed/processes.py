@@ -17,6 +17,12 @@ from benchmarks.speed.case import Case
 from benchmarks.speed.worker import ANSWER
 
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
+MATRIX_PEERS_PYTHON = ROOT / ".venv-matrix-peers" / "bin" / "python"
+_PYTHONS = {
+    "deepctr_peer": PEERS_PYTHON,
+    "implicit_peer": MATRIX_PEERS_PYTHON,
+    "recbole_peer": MATRIX_PEERS_PYTHON,
+}
 
 
 class Worker:
@@ -35,7 +41,7 @@ class Worker:
     def __init__(self, contender: str, threads: int, case: Case | None = None, **settings: Any):
         self.contender = contender
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed on exit
-        python = PEERS_PYTHON if contender == "deepctr_peer" else pathlib.Path(sys.executable)
+        python = _PYTHONS.get(contender, pathlib.Path(sys.executable))
         settings |= {"contender": contender, "threads": threads}
         if case:
             settings["case"] = dataclasses.asdict(case)

@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.records import ROOT, read
 from benchmarks.speed.aims import verdicts
 from benchmarks.speed.plot import draw
+from benchmarks.speed.render_matrix import matrix_sections
 from benchmarks.speed.results import RESULTS
 
 PAGE, PLOT = ROOT / "docs" / "speed.md", ROOT / "docs" / "assets" / "speed.svg"
@@ -110,7 +111,8 @@ def render() -> pathlib.Path:
         *_section("bfloat16", rows, ("train deepfm in bfloat16", "AUC of")),
         *_section("Optimizers", rows, tuple(f"{name}" for name in _optimizers(rows))),
         *_section("Input", rows, ("input",)),
-        *_section("Limits of the machine", rows, ("matrix", "memory", "gather", "update")),
+        *matrix_sections(rows),
+        *_section("Limits of the machine", rows, ("matrix", "memory,", "gather", "update")),
         *_profile(rows),
         *_gpu(rows),
         _END,

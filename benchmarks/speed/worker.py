@@ -6,6 +6,7 @@ It reads a line for each request, the name of a method and its arguments, and an
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import sys
 
@@ -16,13 +17,9 @@ ANSWER = "answer: "
 
 def main() -> None:
     settings = json.loads(sys.argv[1])
-    import tensorflow as tf
-
     threads = settings.pop("threads")
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
-    for device in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(device, True)
+    if importlib.util.find_spec("tensorflow"):  # some peers live without it
+        _set_up_tensorflow(threads)
     module = importlib.import_module(f"benchmarks.speed.{settings.pop('contender')}")
     if "case" in settings:
         settings["case"] = Case(**settings["case"])
@@ -31,6 +28,15 @@ def main() -> None:
         request = json.loads(line)
         answer = getattr(session, request["method"])(**request["arguments"])
         print(ANSWER + json.dumps(answer), flush=True)
+
+
+def _set_up_tensorflow(threads: int) -> None:
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
+    for device in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(device, True)
 
 
 if __name__ == "__main__":
