@@ -71,6 +71,13 @@ golden: env ## Write the snapshot of the public names anew
 docs: env ## Build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
 
+.PHONY: report
+report: env ## Make the example report of the documentation and its picture; needs Debian's package chromium
+	recommenders-tf compare --models popularity,item_knn,ease,bpr --epochs 15 --synthetic \
+		--split random --test-share 0.2 --output runs/report
+	cp runs/report/report.html runs/report/report.json docs/assets/compare
+	python -m tests.test_report_screenshot
+
 .PHONY: demo
 demo: env ## MovieLens events in, recommendations out of a gRPC server
 	python -m examples.demo
