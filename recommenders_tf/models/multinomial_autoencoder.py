@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from recommenders_tf.models.matrix_retriever import HistoryRetriever
+from recommenders_tf.models.history_retriever import HistoryRetriever
 from recommenders_tf.optimizers import LazyAdam
 from recommenders_tf.schema import FeatureSchema
 

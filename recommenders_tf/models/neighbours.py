@@ -12,7 +12,8 @@ import tensorflow as tf
 from scipy import sparse
 
 from recommenders_tf.layers.sparse_rows import SparseRows
-from recommenders_tf.models.matrix_retriever import HistoryRetriever, MatrixRetriever
+from recommenders_tf.models.history_retriever import HistoryRetriever
+from recommenders_tf.models.matrix_retriever import MatrixRetriever
 from recommenders_tf.schema import FeatureSchema
 
 Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -168,11 +169,10 @@ def nearest_rows(
         >>> nearest_rows(rows, measure_of("cosine", 0.0), 1).toarray().round(2).tolist()
         [[0.0, 0.71, 0.0], [0.71, 0.0, 0.0], [0.0, 0.71, 0.0]]
     """
-    norms, columns = squared_norms(rows), rows.T.tocsr()
+    norms, products = squared_norms(rows), RowProducts(rows)
 
     def neighbours_of(block: np.ndarray) -> sparse.csr_matrix:
-        inner = rows[block] @ columns
-        inner.sort_indices()
+        inner = products(block)
         owners = np.repeat(block, np.diff(inner.indptr))
         inner.data = measure(inner.data, norms[owners], norms[inner.indices])
         if not with_itself:

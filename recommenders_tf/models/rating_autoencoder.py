@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
-from recommenders_tf.models.matrix_retriever import HistoryRetriever
+from recommenders_tf.models.history_retriever import HistoryRetriever
 from recommenders_tf.models.rating_retriever import RatingRetriever
 from recommenders_tf.schema import FeatureSchema
 

@@ -13,7 +13,8 @@ from recommenders_tf.data.interactions import IdRows
 from recommenders_tf.features import get_column
 from recommenders_tf.layers.sparse_dense import SparseDense
 from recommenders_tf.layers.sparse_rows import SparseRows
-from recommenders_tf.models.matrix_retriever import HistoryRetriever, MatrixRetriever
+from recommenders_tf.models.history_retriever import HistoryRetriever
+from recommenders_tf.models.matrix_retriever import MatrixRetriever
 from recommenders_tf.models.rating_autoencoder import rating_means, squared_error
 from recommenders_tf.models.rating_retriever import RatingRetriever
 from recommenders_tf.optimizers import LazyAdam

@@ -10,7 +10,7 @@ import tensorflow as tf
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
 from recommenders_tf.layers.sparse_dense import SparseDense
 from recommenders_tf.layers.uniform_negatives import UniformNegatives
-from recommenders_tf.models.matrix_retriever import HistoryRetriever
+from recommenders_tf.models.history_retriever import HistoryRetriever
 from recommenders_tf.optimizers import Adagrad
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema

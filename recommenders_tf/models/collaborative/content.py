@@ -12,7 +12,7 @@ from scipy import sparse
 from recommenders_tf.data.row_source import RowSource
 from recommenders_tf.features import get_column
 from recommenders_tf.layers.sparse_rows import SparseRows
-from recommenders_tf.models.matrix_retriever import HistoryRetriever
+from recommenders_tf.models.history_retriever import HistoryRetriever
 from recommenders_tf.models.neighbours import NeighbourRetriever, loss_of_some, squared_norms
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FIRST_ID, FeatureSchema, Kind, Role, SchemaError

@@ -9,8 +9,9 @@ import tensorflow as tf
 from scipy import linalg, sparse
 
 from recommenders_tf.data.column_store import aligned
-from recommenders_tf.models.matrix_retriever import HistoryRetriever
+from recommenders_tf.models.history_retriever import HistoryRetriever
 from recommenders_tf.models.neighbours import in_blocks
+from recommenders_tf.models.row_products import RowProducts
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
 from recommenders_tf.search_space import Range
@@ -101,10 +102,10 @@ def ease_weights(matrix: sparse.csr_matrix, l2: float) -> tuple[np.ndarray, floa
     size = matrix.shape[1]
     dtype = np.float64 if size <= _MOST_IN_DOUBLE else np.float32
     gram = aligned((size, size), np.dtype(dtype))  # which the model's weight then needs no copy of
-    by_item = matrix.T.tocsr()
+    products = RowProducts(matrix.T.tocsr())
 
     def fill(items: np.ndarray) -> None:
-        gram[items] = (by_item[items] @ matrix).toarray()
+        gram[items] = products(items).toarray()
 
     in_blocks(fill, np.arange(size), _BLOCK_ROWS)
     gram[np.diag_indices(size)] += l2

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from recommenders_tf.features import INTERACTION_ITEMS, get_column
 from recommenders_tf.layers.sparse_rows import SparseRows
-from recommenders_tf.models.matrix_retriever import HistoryRetriever
+from recommenders_tf.models.history_retriever import HistoryRetriever
 from recommenders_tf.models.neighbours import (
     NeighbourRetriever,
     check_neighbours,

@@ -9,7 +9,8 @@ from recommenders_tf import data
 from recommenders_tf.data import ColumnarData
 from recommenders_tf.features import INTERACTION_ITEMS, INTERACTION_LABELS
 from recommenders_tf.models.collaborative.ease import EASE
-from recommenders_tf.models.matrix_retriever import HistoryRetriever, MatrixRetriever
+from recommenders_tf.models.history_retriever import HistoryRetriever
+from recommenders_tf.models.matrix_retriever import MatrixRetriever
 from recommenders_tf.schema import Column, FeatureSchema, Kind, Role, SchemaError
 
 SCHEMA = FeatureSchema.from_dict(
