@@ -14,6 +14,7 @@ from scipy import sparse
 from recommenders_tf.layers.sparse_rows import SparseRows
 from recommenders_tf.models.history_retriever import HistoryRetriever
 from recommenders_tf.models.matrix_retriever import MatrixRetriever
+from recommenders_tf.models.row_products import RowProducts
 from recommenders_tf.schema import FeatureSchema
 
 Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
