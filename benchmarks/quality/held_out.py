@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
+from scipy import special
 
 from benchmarks.quality.metrics import at_cut, ranks_of_first
 from recommenders_tf import evaluation
@@ -15,6 +16,8 @@ from recommenders_tf.evaluation.labelled import RATINGS, labelled_metrics
 from recommenders_tf.metrics import auc, gauc, log_loss
 
 _BLOCK_ROWS = 16384
+_SURE = 0.01
+"""A prediction by squared error is held this far from 0 and 1, where its LogLoss has no end."""
 
 
 class HeldOut(Protocol):
@@ -60,7 +63,7 @@ class LabelledRows:
         values = {"AUC": auc(target, first)}
         if self.users is not None:
             values["GAUC"] = gauc(target, first, self.users)
-        values["LogLoss"] = log_loss(target, first)
+        values["LogLoss"] = log_loss(target, _as_logits(model, first))
         for task in range(1, logits.shape[1]):
             name = self.rows.schema.labels[task].name
             values[f"AUC of {name}"] = auc(labels[:, task], logits[:, task])
@@ -151,3 +154,10 @@ def _predict(model: Any, rows: RowSource) -> tuple[np.ndarray, np.ndarray]:
         logits.append(infer(features))
         labels.append(tf.stack([by_name[name] for name in names], axis=1))
     return np.concatenate(logits), np.concatenate(labels)
+
+
+def _as_logits(model: Any, scores: np.ndarray) -> np.ndarray:
+    """Return the scores; of a model that predicts a 0 or 1 by squared error, their logits."""
+    if not getattr(model, "predicts_ratings", False):
+        return scores
+    return special.logit(np.clip(scores, _SURE, 1.0 - _SURE))

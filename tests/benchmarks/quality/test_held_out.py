@@ -54,3 +54,17 @@ def test_every_label_is_measured_by_its_own_logit():
     one = LabelledRows(rows(("liked", LIKED), ("bought", BOUGHT))).measure(price)
     assert one["AUC"] == pytest.approx(3 / 4)
     assert "AUC of bought" not in one
+
+
+def test_loss_of_a_model_by_squared_error_is_that_of_its_predictions_as_probabilities():
+    class Squared:
+        predicts_ratings = True
+
+        def __call__(self, batch, training):
+            return 2.0 * batch["price"][:, tf.newaxis]
+
+    values = LabelledRows(rows(("liked", LIKED))).measure(Squared())
+    # 0.2, 1.8, 0.8 and 1.2, of which two are held at .99; their order is that of the prices.
+    expected = -np.mean(np.log([0.8, 0.99, 0.8, 0.01]))
+    assert values["LogLoss"] == pytest.approx(expected, abs=1e-6)
+    assert values["AUC"] == pytest.approx(3 / 4)
