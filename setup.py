@@ -6,6 +6,7 @@ pip install ".[tfx]"              the TFX pipeline (Python 3.10 on Linux x86-64,
 pip install ".[tfx,kubeflow]"     the same pipeline compiled for Kubeflow Pipelines
 pip install ".[ann]"              approximate nearest-neighbour libraries
 pip install ".[reports]"          the report of a comparison of models
+pip install ".[tune]"             the search for hyper-parameters
 """
 
 import pathlib
@@ -23,6 +24,8 @@ EXTRAS = {
     "serving": ["tensorflow-serving-api>=2.16.1", "grpcio>=1.60"],
     "ann": ["scann>=1.3.2", "faiss-cpu>=1.8"],
     "reports": ["matplotlib>=3.7"],
+    # Held below 1.5: the search overrides what 1.4 does to draw values and to write its files.
+    "tune": ["keras-tuner[bayesian]>=1.4.7,<1.5"],
     "dev": [
         "import-linter>=2.0",
         "matplotlib>=3.7",

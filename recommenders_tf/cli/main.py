@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 import recommenders_tf
-from recommenders_tf.cli import catalog, compare, evaluate, export, recommend, schema, serve, train
+from recommenders_tf.cli import (
+    catalog,
+    compare,
+    evaluate,
+    export,
+    recommend,
+    schema,
+    serve,
+    train,
+    tune,
+)
 from recommenders_tf.cli.console import note, quiet
 
 NAME = "recommenders-tf"
@@ -22,7 +32,13 @@ app = typer.Typer(
 )
 _COMMANDS: dict[str, tuple[Callable[..., None], ...]] = {
     "Look around": (catalog.datasets, catalog.models, schema.schema),
-    "Train and try": (train.train, evaluate.evaluate, compare.compare, recommend.recommend),
+    "Train and try": (
+        train.train,
+        tune.tune,
+        evaluate.evaluate,
+        compare.compare,
+        recommend.recommend,
+    ),
     "Serve": (export.export, serve.serve),
 }
 for _panel, _members in _COMMANDS.items():

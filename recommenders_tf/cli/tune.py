@@ -148,7 +148,7 @@ def _print(found: Found) -> None:
             (trial.name, trial.score, trial.epochs, *(_text(trial.values[n]) for n in names))
             for trial in found.trials[:_SHOWN]
         ],
-        title=f"Best of {len(found.trials)} trials, on validation events",
+        title=f"Best of {len(found.trials)} trials",
     )
 
 

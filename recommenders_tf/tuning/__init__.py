@@ -9,6 +9,6 @@ Example:
 """
 
 from recommenders_tf.tuning.search import BEST_FILE, Found, SearchConfig, Trial
-from recommenders_tf.tuning.tune import search_space, tune
+from recommenders_tf.tuning.tuner import search_space, tune
 
 __all__ = ["BEST_FILE", "Found", "SearchConfig", "Trial", "search_space", "tune"]

@@ -166,7 +166,8 @@ class Search:
         return Found(self.metric, tuple(trials), self._config(trials[0]))
 
     def _ended(self) -> list[Trial]:
-        trials = self._oracle.trials.values()
+        # After a kill the oracle has them in the order in which a disk lists its files.
+        trials = sorted(self._oracle.trials.values(), key=lambda trial: int(trial.trial_id))
         return [self._outcome(t) for t in trials if t.status in ("COMPLETED", "FAILED")]
 
     def _outcome(self, trial: Any) -> Trial:

@@ -21,7 +21,7 @@ def call(capsys, *arguments):
 
 
 def test_the_commands_are_those_of_the_documentation():
-    named = "datasets models schema train evaluate recommend export serve"
+    named = "datasets models schema train tune evaluate compare recommend export serve"
     assert named.split() == COMMANDS
 
 
