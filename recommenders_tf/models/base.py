@@ -266,6 +266,11 @@ class Recommender(tfrs.models.Model):
         """Return the graph that answers raw requests with the present weights."""
         raise NotImplementedError
 
+    @property
+    def pairs_at_once(self) -> int:
+        """Pairs that `score` takes through the graph at a time."""
+        return BLOCK_ROWS
+
     def score(self, pairs: pd.DataFrame) -> np.ndarray:
         """Return the score of raw pairs of user and item.
 
@@ -286,8 +291,9 @@ class Recommender(tfrs.models.Model):
                 raise KeyError(f"`score` needs the column `{name}`; it got {list(pairs.columns)}.")
         columns |= {c.name: c.name for c in graph.context if c.name in pairs}
         blocks = []
-        for start in range(0, len(pairs), BLOCK_ROWS):
-            block = pairs.iloc[start : start + BLOCK_ROWS]
+        step = self.pairs_at_once
+        for start in range(0, len(pairs), step):
+            block = pairs.iloc[start : start + step]
             inputs = {key: _strings_or_floats(block[name]) for key, name in columns.items()}
             blocks.append(graph.score(**inputs)["score"].numpy())
         return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)

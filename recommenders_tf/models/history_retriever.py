@@ -11,6 +11,7 @@ from scipy import sparse
 
 from recommenders_tf import features
 from recommenders_tf.features import get_column
+from recommenders_tf.index.exact import rows_at_once
 from recommenders_tf.layers.sparse_rows import SparseRows, dense_rows
 from recommenders_tf.models.matrix_retriever import MatrixRetriever
 from recommenders_tf.schema import Column, FeatureSchema
@@ -69,6 +70,11 @@ class HistoryRetriever(MatrixRetriever):
         raise NotImplementedError
 
     # === Answers ===
+
+    @property
+    def pairs_at_once(self) -> int:
+        """Pairs that `score` takes at a time: for the user of each all items are scored."""
+        return rows_at_once(self.num_items)
 
     def interaction_columns(self) -> list[Column]:
         """Return the columns of past events that `event_values` reads: label, time or none."""

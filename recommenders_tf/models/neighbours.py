@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
+from recommenders_tf.index.exact import rows_at_once
 from recommenders_tf.layers.sparse_rows import SparseRows
 from recommenders_tf.models.history_retriever import HistoryRetriever
 from recommenders_tf.models.matrix_retriever import MatrixRetriever
@@ -230,6 +231,7 @@ def largest(rows: sparse.csr_matrix, k: int | None) -> sparse.csr_matrix:
 def loss_of_some(model: MatrixRetriever, matrix: sparse.csr_matrix) -> float:
     """Return the loss of some users who are spread over a matrix: that of all would take long."""
     users = np.flatnonzero(np.diff(matrix.indptr))
-    some = users[:: -(-len(users) // _LOSS_USERS)]
+    number = min(_LOSS_USERS, rows_at_once(matrix.shape[1]))
+    some = users[:: -(-len(users) // number)]
     batch = {model.schema.user_id.name: tf.constant(some, tf.int64)}
     return float(model.compute_loss(batch))

@@ -144,6 +144,8 @@ class ALS(RatingRetriever, ItemSetRetriever):
         stddev = _INITIAL_NORM / np.sqrt(self.embedding_dim)
         p = tf.zeros([self.num_users, self.embedding_dim])
         q = tf.random.normal([self.num_items, self.embedding_dim], stddev=stddev)
+        # What nobody met is zero from the start: a few steps of descent would not bring it there.
+        q = tf.where(np.diff(transposed.indptr)[:, np.newaxis] > 0, q, 0.0)
         losses = tf.zeros([self.num_items])
         for _ in self.parts(self.sweeps):
             p, _ = solve_rows(users, q, self._gram(q), user_l2, p, self.cg_steps)

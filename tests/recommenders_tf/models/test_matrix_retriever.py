@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import types
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -8,6 +10,7 @@ import recommenders_tf as rtf
 from recommenders_tf import data
 from recommenders_tf.data import ColumnarData
 from recommenders_tf.features import INTERACTION_ITEMS, INTERACTION_LABELS
+from recommenders_tf.index import exact
 from recommenders_tf.models.collaborative.ease import EASE
 from recommenders_tf.models.history_retriever import HistoryRetriever
 from recommenders_tf.models.matrix_retriever import MatrixRetriever
@@ -158,6 +161,21 @@ def test_the_score_of_a_pair_is_that_of_the_list(log, model) -> None:
     every = model.encode_query({"user_id": users}).numpy()
     pairs = model({"user_id": users, "item_id": items})
     np.testing.assert_allclose(pairs[:, 0], every[np.arange(4), items.numpy()], rtol=1e-6)
+
+
+def test_pairs_are_scored_in_blocks_of_users_that_fit_memory(log, model, monkeypatch) -> None:
+    pairs = log.events[["user_id", "item_id"]].head(40)
+    at_once, sizes, graph = model.score(pairs), [], model.serving_graph()
+
+    def score(**inputs):
+        sizes.append(len(inputs["user_id"]))
+        return graph.score(**inputs)
+
+    counting = types.SimpleNamespace(context=graph.context, score=score)
+    monkeypatch.setattr(exact, "BLOCK_BYTES", 4 * model.num_items * 7)
+    monkeypatch.setattr(EASE, "serving_graph", lambda self: counting)
+    np.testing.assert_allclose(model.score(pairs), at_once, rtol=1e-6)
+    assert sizes == [7] * 5 + [5]
 
 
 def test_it_is_solved_once_and_every_epoch_says_how_well(encoded, monkeypatch) -> None:

@@ -80,6 +80,14 @@ def test_every_item_is_solved_for_given_the_users(source, explicit) -> None:
         np.testing.assert_allclose(model.item_factors[item], solution, rtol=2e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("cg_steps", [0, 1])
+def test_an_item_that_nobody_met_is_zero(source, cg_steps) -> None:
+    model, _ = fitted(source, sweeps=1, cg_steps=cg_steps)
+    empty = [0, 1, ITEMS - 1]
+    np.testing.assert_array_equal(model.item_factors.numpy()[empty], np.zeros([len(empty), DIM]))
+    assert np.all(model.item_factors.numpy()[2] != 0)
+
+
 @pytest.mark.parametrize("explicit", [False, True])
 def test_the_loss_is_the_objective(source, explicit) -> None:
     model, loss = fitted(source, sweeps=2, explicit=explicit)
