@@ -36,4 +36,3 @@ def test_threads_that_ask_at_a_time_get_their_own_products():
     blocks = in_blocks(RowProducts(matrix), np.arange(400), 16)
     dense = matrix.toarray()
     np.testing.assert_array_equal(sparse.vstack(blocks).toarray(), dense @ dense.T)
-
