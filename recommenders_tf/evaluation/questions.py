@@ -130,4 +130,6 @@ def _is_same(events: pd.DataFrame, past: pd.DataFrame) -> bool:
 
 def _pairs(histories: Histories, rows: Ints) -> tuple[Ints, Ints]:
     found: tf.RaggedTensor = histories.rows(tf.constant(rows, tf.int64))
-    return found.value_rowids().numpy(), found.flat_values.numpy()
+    # `value_rowids` makes a mask of users times the longest history on its way.
+    owners = np.repeat(np.arange(len(rows)), np.diff(found.row_splits.numpy()))
+    return owners, found.flat_values.numpy()
