@@ -55,30 +55,6 @@ class NeighbourRetriever(HistoryRetriever):
         return self.similarities.product(values, known)
 
 
-def check_neighbours(
-    similarity: str, num_neighbours: int, shrinkage: float, ratings: bool, weighted_mean: bool
-) -> None:
-    """Raise a `ValueError` if arguments of a neighbour model are out of range or contradictory."""
-    if similarity not in SIMILARITIES:
-        raise ValueError(
-            f"`similarity` must be one of {', '.join(SIMILARITIES)}. Received: {similarity!r}."
-        )
-    if num_neighbours < 1:
-        raise ValueError(f"`num_neighbours` must be at least 1. Received: {num_neighbours}.")
-    if shrinkage < 0:
-        raise ValueError(f"`shrinkage` must be at least 0. Received: {shrinkage}.")
-    if not ratings and similarity in ("pearson", "adjusted_cosine"):
-        raise ValueError(
-            f"`similarity` {similarity!r} compares ratings, which are all alike where an item was "
-            "just met: set `ratings`, or take 'cosine' or 'jaccard'."
-        )
-    if not ratings and weighted_mean:
-        raise ValueError(
-            "`weighted_mean` is one of ratings, and the same for all items without them: set "
-            "`ratings` as well."
-        )
-
-
 def measure_of(similarity: str, shrinkage: float, asymmetry: float = 0.5) -> Measure:
     """Return how two rows of `comparable` are compared.
 

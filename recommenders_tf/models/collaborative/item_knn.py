@@ -10,14 +10,12 @@ from scipy import sparse
 
 from recommenders_tf.models.neighbours import (
     NeighbourRetriever,
-    check_neighbours,
     comparable,
-    item_means,
     loss_of_some,
     measure_of,
     nearest_rows,
 )
-from recommenders_tf.models.rating_retriever import RatingRetriever
+from recommenders_tf.models.rating_neighbours import RatingNeighbours
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
 from recommenders_tf.search_space import Choice, Range
@@ -33,7 +31,7 @@ from recommenders_tf.search_space import Choice, Range
         "inverse_user_frequency": Choice((False, True)),
     },
 )
-class ItemKNN(RatingRetriever, NeighbourRetriever):
+class ItemKNN(RatingNeighbours, NeighbourRetriever):
     """Scores an item by its similarity to the items that a user has met: Σ_i s_ij x_i.
 
     Item j has the k items i with the largest s_ij above 0 for neighbours. With item vectors a over
@@ -88,25 +86,13 @@ class ItemKNN(RatingRetriever, NeighbourRetriever):
         weighted_mean: bool = False,
         **kwargs: Any,
     ) -> None:
-        check_neighbours(similarity, num_neighbours, shrinkage, ratings, weighted_mean)
         if not 0 <= asymmetry <= 1:
             raise ValueError(f"`asymmetry` must lie between 0 and 1. Received: {asymmetry}.")
-        if ratings:
-            self.needs_label, self.combine = True, "mean"
-        super().__init__(schema, **kwargs)
-        self.num_neighbours = num_neighbours
-        self.similarity = similarity
-        self.shrinkage = shrinkage
+        super().__init__(
+            schema, num_neighbours, similarity, shrinkage, ratings, weighted_mean, **kwargs
+        )
         self.asymmetry = asymmetry
         self.inverse_user_frequency = inverse_user_frequency
-        self.ratings = ratings
-        self.weighted_mean = self.predicts_ratings = weighted_mean
-
-    def remember(self, matrix: sparse.csr_matrix) -> None:
-        """Take a matrix to learn from; a rating of somebody new is the mean of the item's."""
-        super().remember(matrix)
-        if self.weighted_mean:
-            self.popularity.assign(item_means(matrix))
 
     def solve(self, matrix: sparse.csr_matrix) -> float:
         """Find the neighbours, and return the loss of some users."""

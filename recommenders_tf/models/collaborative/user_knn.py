@@ -10,10 +10,8 @@ from scipy import sparse
 
 from recommenders_tf.features import INTERACTION_ITEMS, get_column
 from recommenders_tf.layers.sparse_rows import SparseRows
-from recommenders_tf.models.history_retriever import HistoryRetriever
 from recommenders_tf.models.neighbours import (
     NeighbourRetriever,
-    check_neighbours,
     comparable,
     item_means,
     loss_of_some,
@@ -22,7 +20,7 @@ from recommenders_tf.models.neighbours import (
     row_means,
     squared_norms,
 )
-from recommenders_tf.models.rating_retriever import RatingRetriever
+from recommenders_tf.models.rating_neighbours import RatingNeighbours
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
 from recommenders_tf.search_space import Choice
@@ -34,7 +32,7 @@ from recommenders_tf.search_space import Choice
     "Jannach: Are We Really Making Much Progress?, RecSys 2019, arXiv:1907.06902",
     search_space={"similarity": Choice(("cosine", "jaccard"))},
 )
-class UserKNN(RatingRetriever, HistoryRetriever):
+class UserKNN(RatingNeighbours):
     """Scores an item by the similarity of the users who met it: Σ_v s_uv x_vi.
 
     The sum is over the k users v with the largest s_uv above 0. Similarities are those of
@@ -88,15 +86,9 @@ class UserKNN(RatingRetriever, HistoryRetriever):
         weighted_mean: bool = False,
         **kwargs: Any,
     ) -> None:
-        check_neighbours(similarity, num_neighbours, shrinkage, ratings, weighted_mean)
-        if ratings:
-            self.needs_label, self.combine = True, "mean"
-        super().__init__(schema, **kwargs)
-        self.num_neighbours = num_neighbours
-        self.similarity = similarity
-        self.shrinkage = shrinkage
-        self.ratings = ratings
-        self.weighted_mean = self.predicts_ratings = weighted_mean
+        super().__init__(
+            schema, num_neighbours, similarity, shrinkage, ratings, weighted_mean, **kwargs
+        )
         self.neighbours = SparseRows(self.num_users, self.num_users, name="neighbours")
         self.members = SparseRows(self.num_items, self.num_users, name="members")
         self.norms, self.user_means, self.item_means = (
@@ -123,8 +115,6 @@ class UserKNN(RatingRetriever, HistoryRetriever):
         self.norms.assign(squared_norms(users))
         self.user_means.assign(row_means(matrix))
         self.item_means.assign(item_means(matrix))
-        if self.weighted_mean:  # a rating of somebody new is the mean of the item's
-            self.popularity.assign(self.item_means)
 
     def solve(self, matrix: sparse.csr_matrix) -> float:
         """Find the neighbours of all users, and return the loss of some."""

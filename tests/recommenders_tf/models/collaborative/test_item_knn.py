@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recommenders_tf import data
 from recommenders_tf.models.collaborative.item_knn import ItemKNN
 from recommenders_tf.schema import SchemaError
 from tests.recommenders_tf.models.collaborative.matrices import (
@@ -14,7 +13,6 @@ from tests.recommenders_tf.models.collaborative.matrices import (
     similarities,
     source,
 )
-from tests.recommenders_tf.models.collaborative.small_ratings import encoded
 
 VALUES = ratings()
 MET = np.where(np.isnan(VALUES), np.nan, 1.0)
@@ -111,18 +109,3 @@ def test_ratings_need_a_label() -> None:
     bare = type(schema)([c for c in schema.columns.values() if c.name != "rating"], "bare")
     with pytest.raises(SchemaError, match="`bare` has no label"):
         ItemKNN(bare, ratings=True)
-
-
-def test_weighted_means_are_measured_as_ratings() -> None:
-    train, test = encoded().log.split("random", test_share=0.3)
-    rows = data.encode(train)
-    found = []
-    for arguments in ({}, {"ratings": True, "weighted_mean": True}):
-        model = ItemKNN(rows.schema, **arguments)
-        model.compile()
-        model.fit(rows, verbose=0)
-        found.append(model.evaluate(test))
-    assert "RMSE" not in found[0]
-    targets = test.events["rating"].to_numpy()
-    errors = (model.score(test.events) - targets)[~np.isnan(targets)]
-    assert found[1]["RMSE"] == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-5)

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recommenders_tf import data
 from recommenders_tf.models.collaborative.user_knn import UserKNN
 from recommenders_tf.schema import FIRST_ID
 from tests.recommenders_tf.models.collaborative.matrices import (
@@ -14,7 +13,6 @@ from tests.recommenders_tf.models.collaborative.matrices import (
     scores_of_request,
     similarities,
 )
-from tests.recommenders_tf.models.collaborative.small_ratings import encoded
 
 VALUES = ratings(seed=1)
 MET = np.where(np.isnan(VALUES), np.nan, 1.0)
@@ -94,18 +92,3 @@ def test_the_neighbours_of_training_are_those_that_a_comparison_finds() -> None:
 def test_who_has_met_nothing_gets_the_most_popular() -> None:
     shares = np.mean(~np.isnan(np.delete(VALUES, 3, axis=0)), axis=0)
     np.testing.assert_allclose(scores(fitted(UserKNN, VALUES), 3, -1), [shares, shares], rtol=1e-6)
-
-
-def test_weighted_means_are_measured_as_ratings() -> None:
-    train, test = encoded().log.split("random", test_share=0.3)
-    rows = data.encode(train)
-    found = []
-    for arguments in ({}, {"ratings": True, "weighted_mean": True}):
-        model = UserKNN(rows.schema, **arguments)
-        model.compile()
-        model.fit(rows, verbose=0)
-        found.append(model.evaluate(test))
-    assert "RMSE" not in found[0]
-    targets = test.events["rating"].to_numpy()
-    errors = (model.score(test.events) - targets)[~np.isnan(targets)]
-    assert found[1]["RMSE"] == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-5)
