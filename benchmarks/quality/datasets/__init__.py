@@ -15,6 +15,8 @@ _MODULES = {
     "amazon-grocery": "event_logs",
     "amazon-grocery-last-out": "event_logs",
     "amusic": "leave_one_out",
+    "citeulike-a": "citeulike",
+    "citeulike-a-new-items": "citeulike",
     "criteo-8k": "criteo",
     "frappe": "frappe",
     "gowalla": "lists",

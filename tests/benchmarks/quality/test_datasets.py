@@ -196,3 +196,39 @@ def test_lists_of_a_random_quarter_are_measured_among_unseen_items(few_events):
     found = splits.measured.measure(model)
     assert set(found) == {"NDCG@10", "Precision@10", "Recall@10"}
     assert 0 < found["Precision@10"] < found["Recall@10"] <= 1
+
+
+@pytest.fixture
+def papers(folder):
+    """Ten users with ten of thirty papers each; paper 7 has no tag."""
+    home = folder / "citeulike-a"
+    lists = [[(3 * user + step) % 30 for step in range(10)] for user in range(10)]
+    write(home / "users.dat.gz", [f"10 {' '.join(map(str, items))}" for items in lists])
+    write(home / "item-tag.dat.gz", ["0" if i == 7 else f"2 0 {1 + i % 2}" for i in range(30)])
+    write(home / "tags.dat.gz", ["all", "even", "odd"])
+    return {(str(user), str(item)) for user, items in enumerate(lists) for item in items}
+
+
+def pairs_of(log):
+    return set(zip(log.events["user"], log.events["item"], strict=True))
+
+
+def test_papers_carry_their_tags_and_a_fifth_of_each_library_is_test(papers):
+    splits = datasets.load("citeulike-a")
+    tags = splits.train.log.items.set_index("item")["tags"]
+    assert [list(tags[item]) for item in ("4", "5", "7")] == [["all", "even"], ["all", "odd"], []]
+    test = splits.measured.log
+    assert test.events["user"].value_counts().tolist() == [2] * 10
+    assert pairs_of(test) | pairs_of(splits.train.log) == papers
+    assert not pairs_of(test) & pairs_of(splits.train.log)
+
+
+def test_new_papers_are_in_nobodys_training(papers):
+    splits = datasets.load("citeulike-a-new-items")
+    held_out = datasets.load("citeulike-a-new-items", validation=True)
+    test, train = splits.measured.log, splits.train.log
+    assert not set(test.events["item"]) & set(train.events["item"])
+    assert pairs_of(test) | pairs_of(train) == papers
+    watched = held_out.measured.log
+    assert not set(watched.events["item"]) & set(held_out.train.log.events["item"])
+    assert not pairs_of(watched) & pairs_of(test)
