@@ -2,7 +2,8 @@
 // pair of user u and item i that are given, an item j is drawn that u has not met, and
 //   p_u, q_i, q_j, b_i, b_j move along s dx/dw - l w, where x = p_u (q_i - q_j) + b_i - b_j and
 //   s = 1 / (1 + e^x).
-// Items are drawn for a few triples ahead, so that the rows of all three are fetched in time.
+// Items are drawn for a few triples ahead, so that the rows of all three are fetched in time. What
+// their users met is searched side by side: one search waits for memory at every step.
 
 #define EIGEN_USE_THREADS
 
@@ -60,6 +61,27 @@ struct Tables {
 struct Triple {
   int64_t user, item, other;
 };
+
+// A search for a key among rising ones.
+struct Search {
+  const int64_t* keys;
+  int64_t count, key;
+};
+
+// Narrows searches to the last key that is not above the one they are for. None has a branch that
+// depends on keys, so the next ones go on while one waits.
+inline void Narrow(Search* searches, int number) {
+  for (bool is_going = true; is_going;) {
+    is_going = false;
+    for (int n = 0; n < number; ++n) {
+      Search& search = searches[n];
+      const int64_t half = search.count / 2;
+      search.keys += half * (search.keys[half] <= search.key);
+      search.count -= half;
+      is_going |= search.count > 1;
+    }
+  }
+}
 
 inline void Fetch(const float* row, int64_t width) {
   const char* start = reinterpret_cast<const char*>(row);
@@ -137,28 +159,38 @@ class BprTriples : public tensorflow::OpKernel {
                   InvalidArgument("User ", of_user(n), " or item ", of_item(n), " has no row."));
     }
     SplitMix random(static_cast<uint64_t>(context->input(8).flat<int64_t>()(0)));
-    const auto is_new = [&](int64_t user, int64_t item) {
+    const auto draw = [&] { return first_item_ + random.Below(num_items - first_item_); };
+    const auto has_met = [&](int64_t user, int64_t item) {
       const int64_t* begin = keys.data() + splits(user);
-      return !std::binary_search(begin, keys.data() + splits(user + 1), user * num_items + item);
+      return std::binary_search(begin, keys.data() + splits(user + 1), user * num_items + item);
     };
 
     double loss = 0;
     int64_t steps = 0;
     Triple triples[kAhead];
+    Search searches[kAhead];
     for (int64_t first = 0; first < of_user.size(); first += kAhead) {
-      const int64_t end = std::min<int64_t>(first + kAhead, of_user.size());
+      const int size = std::min<int64_t>(kAhead, of_user.size() - first);
+      for (int n = 0; n < size; ++n) {
+        const int64_t user = of_user(first + n), item = of_item(first + n), other = draw();
+        triples[n] = {user, item, other};
+        searches[n] = {keys.data() + splits(user), splits(user + 1) - splits(user),
+                       user * num_items + other};
+        Fetch(tables.users + user * tables.width, tables.width);
+        Fetch(tables.items + item * tables.width, tables.width);
+      }
+      Narrow(searches, size);
       int drawn = 0;
-      for (int64_t n = first; n < end; ++n) {
-        const int64_t user = of_user(n), item = of_item(n);
-        for (int attempt = 0; attempt < tries_; ++attempt) {
-          const int64_t other = first_item_ + random.Below(num_items - first_item_);
-          if (!is_new(user, other)) continue;
-          triples[drawn++] = {user, item, other};
-          Fetch(tables.users + user * tables.width, tables.width);
-          Fetch(tables.items + item * tables.width, tables.width);
-          Fetch(tables.items + other * tables.width, tables.width);
-          break;
+      for (int n = 0; n < size; ++n) {
+        Triple triple = triples[n];
+        bool is_met = *searches[n].keys == searches[n].key;
+        for (int attempt = 1; is_met && attempt < tries_; ++attempt) {
+          triple.other = draw();
+          is_met = has_met(triple.user, triple.other);
         }
+        if (is_met) continue;
+        Fetch(tables.items + triple.other * tables.width, tables.width);
+        triples[drawn++] = triple;
       }
       for (int n = 0; n < drawn; ++n) loss += Step(tables, triples[n], settings(0), settings(1));
       steps += drawn;
