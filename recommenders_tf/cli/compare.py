@@ -128,12 +128,14 @@ def entrants(
         ValueError: There are fewer than two models, or two that would have one name.
         UnknownModelError: There is no such model.
     """
-    names = [registry.get(name.strip()).info.name for name in (models or "").split(",") if name]
+    known, named = registry.names(), [name.strip() for name in (models or "").split(",")]
+    # One that is known needs no look at its class, for which TensorFlow would be loaded.
+    names = [name if name in known else registry.get(name).info.name for name in named if name]
     found = [(name, ModelConfig(name, training=TrainingConfig(**given))) for name in names]
     loaded = [(path.stem, ModelConfig.load(path)) for path in configs]
-    named = names + [config.model for _, config in loaded]
+    of_all = names + [config.model for _, config in loaded]
     for stem, config in loaded:
-        alone = named.count(config.model) == 1
+        alone = of_all.count(config.model) == 1
         found.append((config.model if alone else f"{config.model}-{stem}", config))
     labels = [label for label, _ in found]
     if twice := [label for label in labels if labels.count(label) > 1]:

@@ -35,8 +35,9 @@ def example_lists(
 
     Returns:
         For each user: `user`, `events`, how many there were before, `history`, the latest of them
-        first, `held_out`, and `lists` by the names of the models. An item has `id`, `title` and,
-        in a list, `is_right`.
+        first, `held_out` and `num_held_out`, and `lists` by the names of the models. Of histories
+        and held-out items the first ten are named. An item has `id`, `title` and, in a list,
+        `is_right`.
     """
     schema, users = test.schema, models[0].evaluation.users
     user, item = schema.user_id.name, schema.item_id.name
@@ -67,6 +68,7 @@ def example_lists(
                 "events": int(activity[place]),
                 "history": shown(own[:_MOST_SHOWN]),
                 "held_out": shown(held_out[:_MOST_SHOWN]),
+                "num_held_out": len(held_out),
                 "lists": {model.name: listed(model, place) for model in models},
             }
         )

@@ -184,15 +184,21 @@ def _training(models: Sequence[Mapping[str, Any]]) -> str:
 def _examples(examples: Sequence[Mapping[str, Any]]) -> list[str]:
     parts = ["<h2>Examples</h2>"] if examples else []
     for example in examples:
-        history = "; ".join(escape(item["title"]) for item in example["history"])
-        held_out = "; ".join(escape(item["title"]) for item in example["held_out"])
+        history = _titles(example["history"], example["events"])
+        held_out = _titles(example["held_out"], example["num_held_out"])
         parts += [
             f"<h3>User {escape(example['user'])}</h3>",
-            f"<p>Had {example['events']:,} events, the latest first: {history or 'none'}.</p>",
+            f"<p>Met before, the latest first: {history or 'nothing'}.</p>",
             f"<p>Held out, and marked ✓ where recommended: {held_out}.</p>",
             tables.example_table(example),
         ]
     return parts
+
+
+def _titles(items: Sequence[Mapping[str, Any]], number: int) -> str:
+    """Return the titles of items, and how many there are beside them."""
+    more = [f"and {number - len(items):,} more"] if number > len(items) else []
+    return "; ".join([*(escape(item["title"]) for item in items), *more])
 
 
 def _number(value: float | None) -> str:

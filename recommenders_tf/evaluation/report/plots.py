@@ -33,7 +33,6 @@ _STYLE = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "grid.color": "#e0e0e0",
-    "legend.frameon": False,
 }
 _WIDTH = 8.4
 """Of a figure, in inches."""
@@ -115,7 +114,8 @@ def draw_groups(groups: Sequence[Mapping[str, Any]], horizontal: str, vertical: 
         places = [place + 0.4 * ((number + 0.5) / len(names) - 0.5) for place in range(len(groups))]
         own = [group["models"][name] for group in groups]
         means = [one["mean"] for one in own]
-        axes.plot(places, means, line, marker=marker, color=color, label=name)
+        # A marker at 0 is shown whole.
+        axes.plot(places, means, line, marker=marker, color=color, label=name, clip_on=False)
         axes.vlines(places, [one["low"] for one in own], [one["high"] for one in own], color)
     axes.set_xticks(range(len(groups)), [span(group) for group in groups])
     axes.set_xlabel(horizontal)
@@ -174,4 +174,4 @@ def _look(number: int) -> tuple[str, str, str]:
 
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)

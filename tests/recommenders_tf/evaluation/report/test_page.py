@@ -70,8 +70,11 @@ def test_the_tables_of_groups_are_those_of_the_json(page, facts, metric, key):
             assert row[name] == f"{own['mean']:.4f} {own['low']:.4f} to {own['high']:.4f}"
 
 
-def test_lists_have_titles_and_mark_what_was_held_out(page, facts):
+def test_lists_have_titles_and_mark_what_was_held_out(page, facts, text):
     for example in facts["examples"]:
+        latest = "; ".join(item["title"] for item in example["history"])
+        assert f"the latest first: {latest}; and {example['events'] - 10} more." in text
+        assert f"recommended: {'; '.join(item['title'] for item in example['held_out'])}." in text
         table = page.table(f"Recommended to user {example['user']}")
         for name, listed in example["lists"].items():
             expected = [f"✓ {i['title']}" if i["is_right"] else i["title"] for i in listed]
