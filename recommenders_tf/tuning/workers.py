@@ -7,7 +7,10 @@ import functools
 import logging
 import multiprocessing
 import os
+import pathlib
+import pickle
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -34,8 +37,12 @@ def workers(runner: TrialRunner, number: int) -> Iterator[Submit]:
         yield functools.partial(_run_here, runner)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(number, context, _start, (runner, number)) as pool:
-        yield functools.partial(pool.submit, _run_in_worker)
+    with tempfile.TemporaryDirectory() as folder:
+        # Through a pipe a process would have to be up, which takes long, before the next begins.
+        file = pathlib.Path(folder) / "runner"
+        file.write_bytes(pickle.dumps(runner))
+        with ProcessPoolExecutor(number, context, _start, (file, number)) as pool:
+            yield functools.partial(pool.submit, _run_in_worker)
 
 
 def _run_here(runner: TrialRunner, *arguments: Any) -> Future[tuple[float, int]]:
@@ -47,10 +54,9 @@ def _run_here(runner: TrialRunner, *arguments: Any) -> Future[tuple[float, int]]
     return future
 
 
-def _start(runner: TrialRunner, number: int) -> None:
+def _start(file: pathlib.Path, number: int) -> None:
     """Prepare a process for trials; it ends with the one that started it."""
     global _runner
-    _runner = runner
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # many share a screen
     tf.config.threading.set_intra_op_parallelism_threads(max(1, (os.cpu_count() or 1) // number))
     signal.signal(signal.SIGINT, lambda *_: os._exit(1))
@@ -58,6 +64,7 @@ def _start(runner: TrialRunner, number: int) -> None:
     assert parent is not None
     # When that one is killed this one would train on, and then wait for ever.
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+    _runner = pickle.loads(file.read_bytes())
 
 
 def _run_in_worker(*arguments: Any) -> tuple[float, int]:
