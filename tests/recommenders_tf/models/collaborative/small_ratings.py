@@ -56,3 +56,14 @@ def set_at_random(model: object, seed: int = 0) -> None:
     random = np.random.default_rng(seed)
     for weight in model.trainable_weights:  # type: ignore[attr-defined]
         weight.assign(random.normal(size=weight.shape))
+
+
+def fitted_at_random(kind: type, **arguments: object) -> tuple[data.EncodedLog, object]:
+    """Return the log and a model that has read it, with weights at random."""
+    log = encoded()
+    model = kind(log.schema, **arguments)
+    model.compile()
+    model.fit(log, batch_size=2, epochs=1, verbose=0)
+    set_at_random(model)
+    model.bind(log.tables)  # its items may have been encoded with the former weights
+    return log, model

@@ -5,22 +5,15 @@ import tensorflow as tf
 
 from recommenders_tf import models
 from tests.recommenders_tf.models.collaborative.small_ratings import (
-    encoded,
+    fitted_at_random,
     ids,
     known_ratings,
-    set_at_random,
 )
 
 
 @pytest.fixture(scope="module")
 def trained():
-    log = encoded()
-    model = models.AutoRecItem(log.schema, hidden_dim=3, l2=0.7)
-    model.compile()
-    model.fit(log, batch_size=2, epochs=1, verbose=0)
-    set_at_random(model)
-    model.bind(log.tables)  # its items were encoded with the former weights
-    return log, model
+    return fitted_at_random(models.AutoRecItem, hidden_dim=3, l2=0.7)
 
 
 def rebuilt(model: models.AutoRecItem, own: dict[int, float]) -> np.ndarray:

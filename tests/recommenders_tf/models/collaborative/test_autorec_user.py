@@ -5,10 +5,9 @@ import tensorflow as tf
 
 from recommenders_tf import models
 from tests.recommenders_tf.models.collaborative.small_ratings import (
-    encoded,
+    fitted_at_random,
     ids,
     known_ratings,
-    set_at_random,
 )
 
 
@@ -24,12 +23,7 @@ def rebuilt(model: models.AutoRecUser, own: dict[int, float]) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def trained():
-    log = encoded()
-    model = models.AutoRecUser(log.schema, hidden_dim=3, l2=0.7)
-    model.compile()
-    model.fit(log, batch_size=2, epochs=1, verbose=0)
-    set_at_random(model)
-    return log, model
+    return fitted_at_random(models.AutoRecUser, hidden_dim=3, l2=0.7)
 
 
 def test_equation_and_loss(trained) -> None:
