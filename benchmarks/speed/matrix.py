@@ -30,7 +30,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "embedding_dim": 64,
         "sweeps": 15,
         "cg_steps": 3,
-        "l2": 1.0,
+        "l2": 5.0,
         "unobserved_weight": 0.1,
         "frequency_exponent": 0.0,
     },

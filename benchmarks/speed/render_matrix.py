@@ -22,13 +22,16 @@ share of the items in our lists that are in the peer's, too. `implicit` and RecB
   and again until they were not met.
 - *item_knn* has 100 neighbours by cosine. `implicit` keeps those of the item that was met, ours and
   RecBole's those of the item that is scored.
-- *EASE* solves the same system.
+- *EASE* solves the same system, ours in double precision up to 16,384 items, RecBole in single:
+  most of the time is that of the inverse, which then takes twice as long.
 """
 _EVALUATION = """### Evaluation over the whole catalogue
 
-The same 64 factors, every user with held-out items, HR, Recall, Precision, MRR and NDCG at 10 over
-all items not met in training. RecBole's default of 4,096 scores at once comes to one user at a time
-on these data; it is measured with blocks as large as ours, too.
+The same 64 factors, every user with held-out items, HR, Recall, Precision, MRR and NDCG at 10 among
+all items not met in training, from the held-out events to the values. RecBole's default of 4,096
+scores at once comes to one user at a time on these data, and nearly all of its time is that of
+calls. It is measured with blocks as large as ours, too: then both do one product and one top-k for
+each block. What its loader gathers of every user is made before, and not counted.
 """
 _MEMORY = """### Memory that stays bounded
 
