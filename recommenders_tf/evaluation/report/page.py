@@ -24,6 +24,17 @@ def write_report(facts: Mapping[str, Any], folder: str | pathlib.Path) -> pathli
     Args:
         facts: What `gather_facts` returned.
         folder: Where to write them.
+
+    Example:
+        >>> import tempfile
+        >>> model = {"name": "lr", "model": "lr", "kind": "ranking", "history": {}, "intervals": {}}
+        >>> data = {"name": "shop", "train_events": 900, "test_events": 100, "users": 9, "items": 5}
+        >>> facts = {"data": data, "asked": "All.", "confidence": 0.95,
+        ...          "models": [{**model, "metrics": {"AUC": 0.71}}]}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     page = write_report(facts, folder)
+        ...     print(page.name, sorted(file.name for file in page.parent.iterdir()))
+        report.html ['report.html', 'report.json']
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
