@@ -241,3 +241,21 @@ def test_transform_features_gives_what_the_preprocessor_gives(planted_log, casca
     expected = encoder.encode(raw_batch(row, encoder.schema.stored))
     for name, value in expected.items():
         np.testing.assert_array_equal(encoded[name], value, err_msg=name)
+
+
+def test_the_evaluate_signature_counts_as_the_offline_evaluation_does(planted_log, tmp_path):
+    train, test = planted_log.split()
+    encoded = rtf.data.encode(train)
+    model = rtf.models.EASE(encoded.schema, l2=10.0)
+    model.compile()
+    model.fit(encoded, verbose=0)
+    loaded = tf.saved_model.load(str(model.export(tmp_path / "1")))
+    joined = test.events.merge(planted_log.users, on="user_id").merge(
+        planted_log.items, on="item_id"
+    )
+    examples = [_example(row, [], encoded.schema) for _, row in joined.iterrows()]
+    found = loaded.signatures["evaluate"](examples=tf.constant(examples))
+    expected = model.evaluate(test)
+    assert 0 < expected["HR@10"] < 1
+    for name, value in expected.items():
+        np.testing.assert_allclose(np.mean(found[name]), value, rtol=1e-5)
