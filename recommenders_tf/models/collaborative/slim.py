@@ -37,7 +37,8 @@ class SLIM(NeighbourRetriever):
 
     When to choose it:
         Where `ease` is too large: it is about as good, and W has no more than k numbers an item. It
-        takes longer to train than neighbours do, and no longer to serve.
+        takes longer to train than neighbours do, and no longer to serve. In training it holds a
+        number for every two items that somebody met both.
 
     Args:
         schema: Fitted schema; only the ids of user and item are used.
