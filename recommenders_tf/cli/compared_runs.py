@@ -7,7 +7,7 @@ import functools
 import json
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from recommenders_tf import registry
@@ -38,7 +38,8 @@ class Cut:
         parts: Training events, those of validation if there are some, and test events.
     """
 
-    def __init__(self, parts: Sequence[EventLog]) -> None:
+    def __init__(self, parts: tuple[EventLog, ...]) -> None:
+        self.parts = parts
         self.train, *validation, self.test = parts
         self.validation = validation[0] if validation else None
 
@@ -91,13 +92,8 @@ class ComparedRuns:
     @functools.cached_property
     def labelled(self) -> Cut:
         """The same with drawn negatives, if there are to be some: for models that rank."""
-        from recommenders_tf import data
-
-        number, cut = self._source.sampled_negatives, self.plain
-        if not number:
-            return cut
-        parts = (cut.train, *([cut.validation] if cut.validation else []), cut.test)
-        return Cut([data.with_sampled_negatives(part, number) for part in parts])
+        parts = self._source.with_negatives(self.plain.parts)
+        return self.plain if parts is self.plain.parts else Cut(parts)
 
     def run(self, folder: pathlib.Path) -> list[ComparedModel]:
         """Return the models, trained and measured, or as an earlier call left them.

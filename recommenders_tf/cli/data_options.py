@@ -154,7 +154,10 @@ class DataOptions:
             protocol: How to cut it.
             validation: Whether to split off validation events, too.
         """
-        parts = protocol.cut(log, validation)
+        return self.with_negatives(protocol.cut(log, validation))
+
+    def with_negatives(self, parts: tuple[EventLog, ...]) -> tuple[EventLog, ...]:
+        """Return the parts of a log with their drawn negatives, if there are to be some."""
         if not self.sampled_negatives:
             return parts
         from recommenders_tf import data

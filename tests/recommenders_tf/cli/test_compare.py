@@ -9,9 +9,13 @@ import pytest
 
 import recommenders_tf as rtf
 from recommenders_tf.cli.compare import entrants
+from recommenders_tf.cli.compared_runs import ComparedRuns
+from recommenders_tf.cli.data_options import DataOptions
 from recommenders_tf.cli.main import main
-from recommenders_tf.evaluation import Evaluation
+from recommenders_tf.cli.metric_options import MetricOptions
+from recommenders_tf.evaluation import Evaluation, Protocol
 from recommenders_tf.training.config import TrainingConfig
+from recommenders_tf.training.model_config import ModelConfig
 from tests.html_page import HtmlPage
 
 METRICS = ("-m", "NDCG", "-m", "Coverage", "-m", "PopularityBias", "-m", "AUC")
@@ -145,6 +149,18 @@ def test_other_questions_need_no_other_training(place, report, asked, call):
     changed = {name for name in before if stamp(place, name) != before[name]}
     assert changed == {"popularity", "ease"}
     assert "NDCG@5" in printed and "It was trained and measured before." in err
+
+
+@pytest.mark.parametrize("negatives", [0, 2])
+def test_negatives_are_drawn_for_models_that_rank_alone(planted_log, negatives):
+    source = DataOptions(synthetic=True, sampled_negatives=negatives)
+    chosen = {name: ModelConfig(name) for name in ("ease", "lr")}
+    runs = ComparedRuns(chosen, planted_log, source, Protocol(), MetricOptions())
+    train, test = planted_log.split()
+    assert (len(runs.plain.train), len(runs.plain.test)) == (len(train), len(test))
+    assert len(runs.labelled.train) == (1 + negatives) * len(train)
+    assert len(runs.labelled.test) == (1 + negatives) * len(test)
+    assert (runs.labelled is runs.plain) == (negatives == 0)
 
 
 def test_models_have_names_of_their_own(tmp_path):
