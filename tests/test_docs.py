@@ -53,6 +53,13 @@ def test_the_programs_of_evaluation_work(capsys):
     assert "p_holm" in printed
 
 
+def test_the_programs_of_tuning_work(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for program in programs("docs/tuning.md"):
+        exec(compile(program, "docs/tuning.md", "exec"), {"__name__": "__main__"})
+    assert "NDCG@10 {'embedding_dim': 8, 'learning_rate': 0.0" in capsys.readouterr().out
+
+
 def test_the_table_of_models_is_the_registry():
     text = (ROOT / "docs/models.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", text, re.MULTILINE)

@@ -80,7 +80,7 @@ def tune(
     Example:
         >>> import tempfile
         >>> from recommenders_tf import data
-        >>> parts = data.synthetic(num_users=50, num_items=30, num_events=900).split()
+        >>> parts = data.synthetic(num_users=50, num_items=30, num_events=700).split()
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     found = tune(ModelConfig("ease"), *parts, folder, SearchConfig(trials=2))
         >>> found.metric, list(found.best.parameters)

@@ -37,6 +37,7 @@ def test_the_best_of_the_validation_events_is_kept_as_a_config(parts, tmp_path):
     model.fit(encoded, verbose=0)
     assert model.evaluate(validation)["NDCG@10"] == pytest.approx(scores[0])
 
+    assert found.best.training == TrainingConfig(epochs=1)  # more would change nothing
     assert ModelConfig.load(tmp_path / BEST_FILE) == found.best
     text = (tmp_path / BEST_FILE).read_text()
     assert text.startswith(f"# NDCG@10 {scores[0]:.4f} on validation events of synthetic: trial")
