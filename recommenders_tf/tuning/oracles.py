@@ -26,7 +26,7 @@ HALVING = 3
 """Of three trials of a round of Hyperband the best goes on, with three times the epochs."""
 
 
-class _Kept:
+class _Kept(keras_tuner.Oracle):
     """Begins with the defaults, so that a search never ends below them, and survives a kill."""
 
     def _random_values(self) -> dict[str, Any] | None:

@@ -60,11 +60,16 @@ def _start(file: pathlib.Path, number: int) -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # many share a screen
     tf.config.threading.set_intra_op_parallelism_threads(max(1, (os.cpu_count() or 1) // number))
     signal.signal(signal.SIGINT, lambda *_: os._exit(1))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _runner = pickle.loads(file.read_bytes())
+
+
+def _end_with_parent() -> None:
+    """End when the process that started this one is killed, and not train on and wait for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
-    # When that one is killed this one would train on, and then wait for ever.
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
-    _runner = pickle.loads(file.read_bytes())
+    parent.join()
+    os._exit(1)
 
 
 def _run_in_worker(*arguments: Any) -> tuple[float, int]:
