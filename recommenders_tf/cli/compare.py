@@ -76,7 +76,7 @@ def compare(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train models on the same events, measure them on the same users, and report on all.
+    """Train models on the same events, ask them the same, and report on them all.
 
     The events are cut once, by one protocol. The folder gets report.html, one
     page that needs no network: metrics with intervals, which models differ by
