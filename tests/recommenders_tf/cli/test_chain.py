@@ -229,7 +229,7 @@ def test_more_items_than_there_are(run, call):
         (("train", "--model", "mf", "--synthetic", "--set", "dim=3"), 1, "`mf` has no hyper"),
         (("train", "--model", "mf", "--synthetic", "--epochs", "0"), 2, "--epochs"),
         (("train", "--model", "mf", "--synthetic", "--clip-norm", "0"), 1, "`clip_norm` must be"),
-        (("train", "mf", "--synthetic"), 2, "argument (mf)"),
+        (("train", "mf", "--synthetic"), 2, "(mf)"),
         (("train", "--synthetic"), 1, "Say which model: --model NAME"),
         (("evaluate", "runs/mf-synthetic", "-m", "NCDG"), 1, "There is no metric `NCDG`; there"),
         (("evaluate", "runs/mf-synthetic", "--fold-in", "0.5"), 1, "--fold-in does not go with"),
