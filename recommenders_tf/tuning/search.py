@@ -36,6 +36,10 @@ class SearchConfig:
 
     Raises:
         ValueError: A value is out of its range.
+
+    Example:
+        >>> SearchConfig("hyperband", workers=2).trials is None  # as many as its rounds ask for
+        True
     """
 
     method: str = "random"
@@ -64,6 +68,11 @@ class Trial:
         score: The metric; None if the trial failed.
         epochs: After how many epochs it was reached.
         error: Why it failed.
+
+    Example:
+        >>> trial = Trial("0003", {"embedding_dim": 32}, score=0.12, epochs=7, error=None)
+        >>> f"{trial.values}: {trial.score} after {trial.epochs} epochs"
+        "{'embedding_dim': 32}: 0.12 after 7 epochs"
     """
 
     name: str
@@ -81,6 +90,12 @@ class Found:
         metric: What the trials were judged by.
         trials: All of them, the best first.
         best: Model, hyper-parameters and number of epochs of the best.
+
+    Example:
+        >>> best = Trial("0001", {"embedding_dim": 32}, score=0.12, epochs=7, error=None)
+        >>> config = ModelConfig("mf", {"embedding_dim": 32})
+        >>> Found("NDCG@10", (best,), config).trials[0].score
+        0.12
     """
 
     metric: str
