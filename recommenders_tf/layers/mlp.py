@@ -21,6 +21,8 @@ class MLP(tf.keras.layers.Layer):
         dropout: Share of the values set to zero after every layer but the last.
         batch_norm: Whether every layer but the last is normalized over the batch before it is
             activated; see `batch_normalization`.
+        hidden_output: Whether the last layer is a hidden one too, made as all others: where another
+            layer takes what this returns. `final_activation` must then be None.
         **kwargs: Of the Keras layer.
 
     Call arguments:
@@ -32,7 +34,7 @@ class MLP(tf.keras.layers.Layer):
         `[batch, units[-1]]`.
 
     Raises:
-        ValueError: `units` is empty.
+        ValueError: `units` is empty, or a hidden output has a final activation.
 
     Example:
         >>> MLP([8, 1])(tf.ones([2, 3])).shape.as_list()
@@ -48,25 +50,30 @@ class MLP(tf.keras.layers.Layer):
         final_activation: str | None = None,
         dropout: float = 0.0,
         batch_norm: bool = False,
+        hidden_output: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if not units:
             raise ValueError("`units` must name at least one layer width; it is empty.")
+        if hidden_output and final_activation is not None:
+            raise ValueError("A `hidden_output` has the activation of all: no `final_activation`.")
         self.units = list(units)
         self.activation = activation
         self.final_activation = final_activation
         self.dropout = dropout
         self.batch_norm = batch_norm
+        self.hidden_output = hidden_output
         self.blocks: list[tf.keras.layers.Layer] = []
-        for width in self.units[:-1]:
+        for width in self.units if hidden_output else self.units[:-1]:
             self.blocks.append(tf.keras.layers.Dense(width))
             if batch_norm:
                 self.blocks.append(batch_normalization())
             self.blocks.append(activation_layer(activation))
             if dropout:
                 self.blocks.append(tf.keras.layers.Dropout(dropout))
-        self.blocks.append(tf.keras.layers.Dense(self.units[-1], final_activation))
+        if not hidden_output:
+            self.blocks.append(tf.keras.layers.Dense(self.units[-1], final_activation))
 
     def call(
         self, inputs: tf.Tensor, training: bool = False, mask: tf.Tensor | None = None
@@ -84,6 +91,7 @@ class MLP(tf.keras.layers.Layer):
             "final_activation": self.final_activation,
             "dropout": self.dropout,
             "batch_norm": self.batch_norm,
+            "hidden_output": self.hidden_output,
         }
 
 

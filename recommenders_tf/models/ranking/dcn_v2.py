@@ -27,10 +27,11 @@ _STRUCTURES = ("stacked", "parallel")
 class DCNV2(Ranker):
     """Predicts σ(wᵀ x_final) by a cross network and a deep one over embeddings and numbers x₀.
 
-    The cross network applies x ← x₀ ⊙ (W x + b) + x (eq. 1); a rank makes W = U Vᵀ (eq. 2), more
-    than one expert a gated mixture of such with a nonlinearity between (eq. 3 and 5). The deep
-    network takes its output (`stacked`) or runs beside it (`parallel`). Embeddings may differ in
-    width. Crosses of the schema are left out: the model learns its own.
+    The cross network applies x ← x₀ ⊙ (W x + b) + x (eq. 1); a rank makes W = U Vᵀ (eq. 2), a rank
+    with a number of experts a gated mixture of such with a nonlinearity between (eq. 3 and 5). The
+    deep network takes its output (`stacked`) or runs beside it (`parallel`). Embeddings may differ
+    in width. Crosses of the schema are left out: the model learns its own. It is trained by lazy
+    Adam at a rate of 0.001; `compile` takes another optimizer.
 
     When to choose it:
         A first choice among the deep rankers where columns differ in width: crosses of any
@@ -40,20 +41,21 @@ class DCNV2(Ranker):
         schema: Fitted schema with a label.
         embedding_dim: Width of the embeddings where the schema gives none.
         cross_layers: Depth of the cross network.
-        rank: Width of the low-rank matrices; None takes full ones.
-        experts: Number of experts of each cross layer; more than one need a rank.
+        rank: Width of the low-rank matrices; None takes full ones. Two numbers are the width and
+            the number of experts of each cross layer: (64, 4) mixes four matrices of rank 64.
         structure: `stacked` or `parallel`.
         hidden_units: Hidden layers of the deep network.
-        learning_rate: Of lazy Adam.
+        dropout: Share of values dropped after each hidden layer.
+        batch_norm: Whether hidden layers are normalized over the batch.
         **kwargs: Of the Keras model.
 
     Raises:
-        ValueError: The structure is unknown, or experts have no rank.
+        ValueError: The structure is unknown, or the rank is neither one number nor two.
 
     Example:
         >>> from recommenders_tf import data
         >>> train = data.encode(data.load("synthetic"))
-        >>> model = DCNV2(train.schema, rank=8, experts=2, hidden_units=(32,))
+        >>> model = DCNV2(train.schema, rank=(8, 2), hidden_units=(32,))
         >>> model.compile()
         >>> _ = model.fit(train, epochs=1, verbose=0)
         >>> model.score(train.log.events[:3]).shape
@@ -65,36 +67,35 @@ class DCNV2(Ranker):
         schema: FeatureSchema,
         embedding_dim: int = 16,
         cross_layers: int = 3,
-        rank: int | None = None,
-        experts: int = 1,
+        rank: int | Sequence[int] | None = None,
         structure: str = "stacked",
         hidden_units: Sequence[int] = (512, 512),
-        learning_rate: float = 0.001,
+        dropout: float = 0.0,
+        batch_norm: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
         if structure not in _STRUCTURES:
             raise ValueError(f"`structure` is `{structure}`; it must be stacked or parallel.")
-        if experts > 1 and rank is None:
+        widths = [rank] if rank is None or isinstance(rank, int) else [*rank]
+        if len(widths) > 2:
             raise ValueError(
-                f"{experts} `experts` need a `rank`: give the width of their matrices."
+                f"`rank` is {rank}; it must be a width, or a width and a number of experts."
             )
         self.embedding_dim = embedding_dim
         self.cross_layers = cross_layers
         self.rank = rank
-        self.experts = experts
         self.structure = structure
         self.hidden_units = hidden_units
-        self.learning_rate = learning_rate
+        self.dropout = dropout
+        self.batch_norm = batch_norm
         columns = [column.name for column in schema.uncrossed]
         self.embed = FeatureEmbedding(
             schema, columns, embedding_dim, output="concatenated", name="embed"
         )
-        if rank is not None and experts > 1:
-            self.cross = MixtureCross(cross_layers, rank, experts, name="cross")
-        else:
-            self.cross = MatrixCross(cross_layers, rank, name="cross")
-        self.deep = MLP([*hidden_units, 1], name="deep")
+        cross = MixtureCross if len(widths) == 2 else MatrixCross
+        self.cross = cross(cross_layers, *widths, name="cross")
+        self.deep = MLP([*hidden_units, 1], dropout=dropout, batch_norm=batch_norm, name="deep")
         if structure == "parallel":
             self.cross_logit = tf.keras.layers.Dense(1, use_bias=False, name="cross_logit")
 

@@ -12,19 +12,24 @@ from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.optimizers import Adagrad
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice
+
+_INTERACTIONS = ("dot", "concatenated")
 
 
 @register(
     paper="Naumov et al.: Deep Learning Recommendation Model for Personalization and "
-    "Recommendation Systems, 2019, arXiv:1906.00091"
+    "Recommendation Systems, 2019, arXiv:1906.00091",
+    search_space={"interaction": Choice(_INTERACTIONS)},
 )
 class DLRM(Ranker):
     """Predicts σ(top([z, all vᵢ·vⱼ])), z = bottom(numbers) being one of the vectors (sec. 2).
 
     The bottom network makes one vector of all numbers, as wide as the embeddings; the top network
     takes it and the inner products of every pair of vectors. Without numeric columns (a bucketized
-    one counts as an id) there is no bottom network, and the top takes the products alone. Crosses
-    of the schema are left out: the model learns its own.
+    one counts as an id) there is no bottom network, and the top takes the products alone; the
+    `concatenated` interaction, which the authors' program has too, gives it the vectors themselves
+    instead. Crosses of the schema are left out: the model learns its own.
 
     When to choose it:
         Where many numbers stand beside large tables of categories, and the layers have to
@@ -36,6 +41,7 @@ class DLRM(Ranker):
         embedding_dim: Width of the embeddings.
         bottom_units: Hidden layers of the bottom network.
         top_units: Hidden layers of the top network.
+        interaction: `dot`, the products, or `concatenated`, the vectors side by side.
         dropout: Share of values dropped after each hidden layer of the top network.
         batch_norm: Whether hidden layers of the top network are normalized over the batch.
         learning_rate: Of Adagrad.
@@ -43,6 +49,7 @@ class DLRM(Ranker):
 
     Raises:
         SchemaError: The schema gives a column of ids another `embedding_dim`.
+        ValueError: The interaction is unknown.
 
     Example:
         >>> from recommenders_tf import data
@@ -60,15 +67,19 @@ class DLRM(Ranker):
         embedding_dim: int = 16,
         bottom_units: Sequence[int] = (512, 256, 64),
         top_units: Sequence[int] = (512, 256),
+        interaction: str = "dot",
         dropout: float = 0.0,
         batch_norm: bool = False,
         learning_rate: float = 0.02,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
+        if interaction not in _INTERACTIONS:
+            raise ValueError(f"`interaction` is `{interaction}`; it must be dot or concatenated.")
         self.embedding_dim = embedding_dim
         self.bottom_units = bottom_units
         self.top_units = top_units
+        self.interaction = interaction
         self.dropout = dropout
         self.batch_norm = batch_norm
         self.learning_rate = learning_rate
@@ -81,7 +92,11 @@ class DLRM(Ranker):
                 schema, numbers, embedding_dim, output="concatenated", name="numbers"
             )
             self.bottom = MLP([*bottom_units, embedding_dim], "relu", "relu", name="bottom")
-        self.interact = DotInteraction(name="interact")
+        self.interact = (
+            DotInteraction(name="interact")
+            if interaction == "dot"
+            else tf.keras.layers.Flatten(name="interact")
+        )
         self.top = MLP([*top_units, 1], dropout=dropout, batch_norm=batch_norm, name="top")
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
@@ -95,6 +110,7 @@ class DLRM(Ranker):
             hidden = self.interact(vectors)
         else:
             dense = self.bottom(self.numbers(inputs), training=training)
-            products = self.interact(tf.concat([dense[:, tf.newaxis], vectors], axis=1))
-            hidden = tf.concat([dense, products], axis=1)
+            hidden = self.interact(tf.concat([dense[:, tf.newaxis], vectors], axis=1))
+            if self.interaction == "dot":
+                hidden = tf.concat([dense, hidden], axis=1)
         return tf.cast(self.top(hidden, training=training), tf.float32)

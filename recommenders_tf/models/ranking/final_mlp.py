@@ -40,8 +40,8 @@ class FinalMLP(Ranker):
         second_units: Those of the network that the item gates.
         gate_units: Hidden layers of each gate.
         heads: Parts of the fusion, a divisor of the widths of both outputs. The paper tunes it.
-        dropout: Share of values dropped after each layer of the networks but its last.
-        batch_norm: Whether the layers but the last are normalized over the batch.
+        dropout: Share of values dropped after each layer of the networks.
+        batch_norm: Whether the layers are normalized over the batch.
         **kwargs: Of the Keras model.
 
     Raises:
@@ -85,7 +85,13 @@ class FinalMLP(Ranker):
         ]
         self.gates = [FeatureGate(gate_units, name=f"{part}_gate") for part in _PARTS]
         self.networks = [
-            MLP(units, "relu", "relu", dropout, batch_norm, name=f"{part}_network")
+            MLP(
+                units,
+                dropout=dropout,
+                batch_norm=batch_norm,
+                hidden_output=True,
+                name=f"{part}_network",
+            )
             for part, units in zip(_PARTS, (first_units, second_units), strict=True)
         ]
         self.fuse = BilinearFusion(heads, name="fuse")

@@ -38,6 +38,21 @@ def test_batch_norm_and_learned_activation_before_every_layer_but_the_last() -> 
     np.testing.assert_allclose(layer(INPUTS), hidden @ last.kernel + last.bias, rtol=1e-4)
 
 
+def test_a_hidden_output_is_made_as_every_hidden_layer() -> None:
+    layer = MLP([8, 2], dropout=0.5, batch_norm=True, hidden_output=True)
+    layer(INPUTS)
+    random = np.random.default_rng(1)
+    layer.set_weights([random.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
+    hidden = INPUTS
+    for dense, norm, _, _ in (layer.blocks[:4], layer.blocks[4:]):
+        hidden = hidden @ dense.kernel + dense.bias
+        shifted = (hidden - norm.moving_mean) / np.sqrt(norm.moving_variance + norm.epsilon)
+        hidden = np.maximum(shifted * norm.gamma + norm.beta, 0)
+    np.testing.assert_allclose(layer(INPUTS), hidden, rtol=1e-4)
+    with pytest.raises(ValueError, match="no `final_activation`"):
+        MLP([8, 2], final_activation="relu", hidden_output=True)
+
+
 def test_masked_rows_leave_the_statistics_of_dice_alone() -> None:
     layer = MLP([8, 2], activation="dice")
     layer(INPUTS)

@@ -35,6 +35,25 @@ def test_without_numbers_the_products_stand_alone(schema, batch, randomized) -> 
     np.testing.assert_allclose(model(batch), network(model.top, inputs), rtol=1e-4)
 
 
+@pytest.mark.parametrize("numbers", [True, False])
+def test_concatenated_vectors_in_place_of_products(schema, batch, randomized, numbers) -> None:
+    columns = [c for c in schema.columns.values() if numbers or c.name != "price"]
+    model = DLRM(FeatureSchema(columns), 3, (4,), (5,), interaction="concatenated")
+    model = randomized(model)
+    vectors = model.embed(batch).numpy()
+    inputs = vectors.reshape(len(vectors), -1)
+    if numbers:
+        prices = batch["price"].numpy()[:, np.newaxis]
+        dense = network(model.bottom, prices, lambda x: np.maximum(x, 0))
+        inputs = np.concatenate([dense, inputs], axis=1)
+    np.testing.assert_allclose(model(batch), network(model.top, inputs), rtol=1e-4)
+
+
+def test_an_unknown_interaction_is_named(schema) -> None:
+    with pytest.raises(ValueError, match="`interaction` is `sum`; it must be dot or concatenated"):
+        DLRM(schema, interaction="sum")
+
+
 def test_a_column_of_another_width_is_named(schema) -> None:
     column = Column.from_dict("tags", schema["tags"].to_dict() | {"embedding_dim": 4})
     with pytest.raises(SchemaError, match="`tags` is 4 wide and the others 16"):

@@ -15,7 +15,7 @@ def test_equation(schema, batch, randomized, column_vectors) -> None:
     model = randomized(FinalMLP(schema, 3, (5, 4), (6, 2), (7,), heads=2))
     for deep in model.networks:  # so that the last activation tells
         width = deep.units[-1]
-        deep.blocks[-1].bias.assign([-100.0, *[0.2] * (width - 1)])
+        deep.blocks[-2].bias.assign([-100.0, *[0.2] * (width - 1)])
     vectors = column_vectors(model.embed)
     flat = np.concatenate(list(vectors.values()), axis=1)
     sides = [
@@ -41,6 +41,13 @@ def test_columns_may_differ_in_width(schema, batch) -> None:
     model = FinalMLP(schema.replace([column]))
     assert model(batch).shape == (6, 1)
     assert model.embed.table("tags").shape[1] == 4
+
+
+def test_the_last_layers_of_the_networks_are_normalized_and_dropped_too(schema) -> None:
+    """As in the authors' program: a network of one layer would have neither otherwise."""
+    model = FinalMLP(schema, first_units=(8,), second_units=(4,), dropout=0.4, batch_norm=True)
+    kinds = [[type(block).__name__ for block in network.blocks] for network in model.networks]
+    assert kinds == [["Dense", "BatchNormalization", "Activation", "Dropout"]] * 2
 
 
 def test_heads_divide_both_networks(schema, batch) -> None:
