@@ -28,6 +28,7 @@ _MODULES = {
     "movielens-100k-ratings": "ratings",
     "movielens-1m": "event_logs",
     "movielens-1m-genres": "event_logs",
+    "movielens-1m-last-out": "full_ranking",
     "movielens-1m-ratings": "ratings",
     "movielens-1m-two-labels": "event_logs",
 }

@@ -1,4 +1,4 @@
-"""MovieLens 100K: the last event of each user among all items that he has not met."""
+"""MovieLens: the last event of each user among all items that he has not met."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from benchmarks.quality.held_out import Catalogue, Splits
 
 def load(name: str, validation: bool) -> Splits:
     """Return the log without the last event of each user, or without the last two."""
-    log = rtf.data.load(name)
+    log = rtf.data.load(name.removesuffix("-last-out"))
     train, *held_out = log.split("leave_last_out", validation=validation)
     return Splits(
         rtf.data.encode(train),
