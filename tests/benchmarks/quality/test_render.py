@@ -35,6 +35,8 @@ ROWS = [
     row("fm", "AUC", [0.8, 0.82, 0.84], published=0.81),
     row("fm", "LogLoss", [0.3, 0.3, 0.3]),
     row("mf", "HR@10", [0.6]),
+    row("svd", "RMSE", [0.86], published=0.85),
+    row("svdpp", "RMSE", [0.84], published=0.84),
 ]
 
 
@@ -51,7 +53,7 @@ def page(tmp_path, monkeypatch):
 def test_a_table_ranks_models_and_shows_gap_and_p(page):
     text, _ = page
     lines = [line for line in text.splitlines() if line.startswith("| `")]
-    assert [line.split("`")[1] for line in lines] == ["fm", "lr", "mf"]
+    assert [line.split("`")[1] for line in lines] == ["fm", "lr", "mf", "svdpp", "svd"]
     assert "| 0.8200 ± 0.0100 (0.8100, +0.0100) | 0.3000 ± 0.0100 |  | 3 | abc |" in lines[0]
     # Differences 0.10, 0.11, 0.09: t = 0.1 / (0.01 / √3), and p of two degrees of freedom.
     assert "| 0.003 | 3 | abc |" in lines[1]
@@ -65,10 +67,11 @@ def test_models_of_other_metrics_stand_in_a_table_of_their_own(page):
     assert "## toy: HR@10" in page[0]
 
 
-def test_the_readme_gets_the_best_model_of_each_table(page):
+def test_the_readme_tells_of_the_tables_with_published_figures(page):
     _, readme = page
     assert readme.startswith("before\n")
     assert readme.endswith("after\n")
-    assert "| toy | `fm` | AUC | 0.8200 ± 0.0100 (0.8100, +0.0100) |" in readme
+    assert "| toy | AUC | `fm` | 0.8200 ± 0.0100 | 1 of 1 |" in readme
+    assert "| toy | RMSE | `svdpp` | 0.8400 | 1 of 2 |" in readme
     assert "old" not in readme
-    assert "lr" not in readme
+    assert "HR@10" not in readme
