@@ -34,6 +34,7 @@ using tensorflow::Var;
 using tensorflow::errors::InvalidArgument;
 
 constexpr int kAhead = 8;            // rows between the fetch of a row and its use
+constexpr int kLongChain = 4;        // places of a row on average from which sums are kept of all
 constexpr int kLine = 64;            // bytes of a cache line
 constexpr int64_t kGroup = 4096;     // places that a group has on average
 constexpr int64_t kMostGroups = 256;
@@ -286,19 +287,26 @@ class RowUpdate : public tensorflow::OpKernel {
                           const float* gradient, const float* settings,
                           const std::vector<Table>& tables) {
     std::vector<Occurrence> found;
-    std::vector<int32_t> next(count, -1);
-    Chain(ids, places, count, &found, &next);
+    std::vector<int32_t> next(count, -1), of_row(count);
+    Chain(ids, places, count, &found, &next, &of_row);
     const int64_t width = tables[0].width;
     const Table gradients = {const_cast<float*>(gradient), width};
-    std::vector<float> sum(width);
+    // Along a chain each gradient is a miss that has to be waited for. Where chains are long, as
+    // those of lists of ids are, the sums of all rows stay in the cache instead, and the gradients
+    // are added as the batch has them.
+    const bool is_dense = kLongChain * found.size() <= static_cast<size_t>(count);
+    std::vector<float> sum(is_dense ? found.size() * width : width);
+    if (is_dense) AddUp(places, of_row, gradients, sum.data());
     std::vector<float*> state(tables.size() - 1);
     for (size_t k = 0; k < found.size(); ++k) {
       if (k + kAhead < found.size()) {
         for (const Table& table : tables) table.Fetch(found[k + kAhead].row);
-        gradients.Fetch(places[found[k + kAhead].first]);
+        if (!is_dense) gradients.Fetch(places[found[k + kAhead].first]);
       }
       const float* total = gradients.Row(places[found[k].first]);
-      if (found[k].first != found[k].last) {
+      if (is_dense) {
+        total = sum.data() + k * width;
+      } else if (found[k].first != found[k].last) {
         std::memcpy(sum.data(), total, width * sizeof(float));
         for (int32_t j = next[found[k].first]; j >= 0; j = next[j]) {
           const float* more = gradients.Row(places[j]);
@@ -311,9 +319,23 @@ class RowUpdate : public tensorflow::OpKernel {
     }
   }
 
-  // Finds the distinct rows of a group, in the order of the batch, and links the places of each.
+  // Adds the gradient of every place to the sum of its row; the sums begin as zeros.
+  static void AddUp(const int32_t* places, const std::vector<int32_t>& of_row,
+                    const Table& gradients, float* sums) {
+    const int64_t count = of_row.size(), width = gradients.width;
+    for (int64_t j = 0; j < count; ++j) {
+      if (j + kAhead < count) gradients.Fetch(places[j + kAhead]);
+      const float* more = gradients.Row(places[j]);
+      float* sum = sums + of_row[j] * width;
+      for (int64_t i = 0; i < width; ++i) sum[i] += more[i];
+    }
+  }
+
+  // Finds the distinct rows of a group, in the order of the batch, links the places of each, and
+  // tells for every place which of the rows is its own.
   static void Chain(const Index* ids, const int32_t* places, int64_t count,
-                    std::vector<Occurrence>* found, std::vector<int32_t>* next) {
+                    std::vector<Occurrence>* found, std::vector<int32_t>* next,
+                    std::vector<int32_t>* of_row) {
     size_t slots = 16;
     while (slots < 2 * static_cast<size_t>(count)) slots *= 2;
     std::vector<int32_t> table(slots, -1);
@@ -323,12 +345,13 @@ class RowUpdate : public tensorflow::OpKernel {
       const int32_t place = static_cast<int32_t>(j);
       for (size_t slot = Mix(row) & (slots - 1);; slot = (slot + 1) & (slots - 1)) {
         if (table[slot] < 0) {
-          table[slot] = static_cast<int32_t>(found->size());
+          (*of_row)[j] = table[slot] = static_cast<int32_t>(found->size());
           found->push_back({row, place, place});
           break;
         }
         Occurrence& seen = (*found)[table[slot]];
         if (seen.row == row) {
+          (*of_row)[j] = table[slot];
           (*next)[seen.last] = place;
           seen.last = place;
           break;
