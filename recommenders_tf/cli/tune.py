@@ -104,10 +104,11 @@ def tune(
     protocol = split.over(evaluation.Protocol())
     train, validation, _ = source.split(log, protocol, validation=True)
     folder = output or RUNS / f"tune-{base.model}-{source.name}"
-    note(
-        f"Tuning {', '.join(space) or 'nothing'} of {base.model} on {len(train):,} events and "
-        f"{len(validation):,} for validation; each trial tells of itself in {folder}/trial_*/."
-    )
+    if space:
+        note(
+            f"Tuning {', '.join(space)} of {base.model} on {len(train):,} events and "
+            f"{len(validation):,} for validation; each trial tells of itself in {folder}/trial_*/."
+        )
     progress = _Progress()
     try:
         found = tuning.tune(base, train, validation, folder, search, space, progress.show)

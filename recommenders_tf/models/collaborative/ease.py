@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ class EASE(HistoryRetriever):
 
     Raises:
         SchemaError: The id of the users or of the items grows.
-        ValueError: `l2` is not above 0.
+        ValueError: `l2` is not above 0, or the items are too many for this machine's memory.
 
     Example:
         >>> from recommenders_tf import data
@@ -67,6 +68,7 @@ class EASE(HistoryRetriever):
             )
         super().__init__(schema, **kwargs)
         self.l2 = l2
+        _check_memory(self.num_items, self.num_items**2 * tf.float32.size)
         self.item_weights = self.add_weight(
             name="item_weights",
             shape=[self.num_items, self.num_items],
@@ -77,7 +79,13 @@ class EASE(HistoryRetriever):
         )
 
     def solve(self, matrix: sparse.csr_matrix) -> float:
-        """Set B, and return the mean over users of the squared error."""
+        """Set B, and return the mean over users of the squared error.
+
+        Raises:
+            ValueError: This machine has too little memory.
+        """
+        both = tf.float32.size + np.dtype(_dtype(self.num_items)).itemsize
+        _check_memory(self.num_items, self.num_items**2 * both)
         weights, error = ease_weights(matrix, self.l2)
         # `assign` would make two copies of an array, and none of a tensor that shares its memory.
         shared = tf.experimental.dlpack.from_dlpack(weights.__dlpack__())
@@ -100,8 +108,7 @@ def ease_weights(matrix: sparse.csr_matrix, l2: float) -> tuple[np.ndarray, floa
         0.0
     """
     size = matrix.shape[1]
-    dtype = np.float64 if size <= _MOST_IN_DOUBLE else np.float32
-    gram = aligned((size, size), np.dtype(dtype))  # which the model's weight then needs no copy of
+    gram = aligned((size, size), np.dtype(_dtype(size)))  # which the model's weight then needs no copy of
     products = RowProducts(matrix.T.tocsr())
 
     def fill(items: np.ndarray) -> None:
@@ -121,6 +128,21 @@ def ease_weights(matrix: sparse.csr_matrix, l2: float) -> tuple[np.ndarray, floa
     # With D = diag(1/P), X - XB = XPD and XᵀX = P⁻¹ - λI, so ‖X - XB‖² = tr DPD - λ‖PD‖².
     error = np.sum(1 / diagonal, dtype=np.float64) - l2 * (size + np.linalg.norm(weights) ** 2)
     return weights, float(error / max(1, np.count_nonzero(np.diff(matrix.indptr))))
+
+
+def _dtype(size: int) -> type[np.floating]:
+    return np.float64 if size <= _MOST_IN_DOUBLE else np.float32
+
+
+def _check_memory(items: int, needed: int) -> None:
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > available:
+        raise ValueError(
+            f"EASE has a number for every pair of {items:,} items: that takes "
+            f"{needed / 2**30:,.0f} GiB of memory, and this machine has {available / 2**30:,.0f}. "
+            "Leave out items with few events (`--min-item-events`), or take `slim` or `item_knn`, which "
+            "keep the nearest of each item alone."
+        )
 
 
 def _mirror(array: np.ndarray) -> None:

@@ -101,6 +101,7 @@ def test_what_the_command_line_says_is_not_searched(call):
     }
     code, _, err = call("tune", "--model", "ease", "--synthetic", "--set", "l2=3")
     assert code == 1 and "Error: `ease` has nothing to tune that is not set already." in err
+    assert "Tuning" not in err
 
 
 @pytest.mark.parametrize(

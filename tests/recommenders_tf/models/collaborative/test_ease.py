@@ -53,3 +53,15 @@ def test_scores(monkeypatch) -> None:
 def test_l2_of_zero_is_refused() -> None:
     with pytest.raises(ValueError, match=r"`l2` must be above 0, .* Received: 0"):
         EASE(source(VALUES).schema, l2=0)
+
+
+def test_too_many_items_are_refused_before_memory_ends(monkeypatch) -> None:
+    schema = source(VALUES).schema
+    pages = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 4 * 11**2}
+    monkeypatch.setattr(ease.os, "sysconf", pages.__getitem__)
+    model = EASE(schema)  # the weights alone fit
+    with pytest.raises(ValueError, match="every pair of 11 items"):
+        model.solve(sparse.csr_matrix(X))
+    pages["SC_PHYS_PAGES"] -= 1
+    with pytest.raises(ValueError, match=r"`--min-item-events`\), or take `slim` or `item_knn`"):
+        EASE(schema)
