@@ -108,7 +108,8 @@ def ease_weights(matrix: sparse.csr_matrix, l2: float) -> tuple[np.ndarray, floa
         0.0
     """
     size = matrix.shape[1]
-    gram = aligned((size, size), np.dtype(_dtype(size)))  # which the model's weight then needs no copy of
+    dtype = np.dtype(_dtype(size))
+    gram = aligned((size, size), dtype)  # which the model's weight then needs no copy of
     products = RowProducts(matrix.T.tocsr())
 
     def fill(items: np.ndarray) -> None:
@@ -140,8 +141,8 @@ def _check_memory(items: int, needed: int) -> None:
         raise ValueError(
             f"EASE has a number for every pair of {items:,} items: that takes "
             f"{needed / 2**30:,.0f} GiB of memory, and this machine has {available / 2**30:,.0f}. "
-            "Leave out items with few events (`--min-item-events`), or take `slim` or `item_knn`, which "
-            "keep the nearest of each item alone."
+            "Leave out items with few events (`--min-item-events`), or take `slim` or `item_knn`, "
+            "which keep the nearest of each item alone."
         )
 
 
