@@ -82,7 +82,7 @@ def _section(dataset: str, protocol: str, metrics: tuple[str, ...], rows: list[R
     best = cells[order[0], metrics[0]]
     lines = [
         f"## {dataset}: {', '.join(metrics)}\n",
-        f"Protocol: {protocol}. {best['machine']}.\n",
+        f"Protocol: {protocol.rstrip('.')}. {best['machine']}.\n",
         *(f"    {command}" for command in dict.fromkeys(row["command"] for row in rows)),
         "",
         f"| model | {' | '.join(metrics)} | p | seeds | commit |",

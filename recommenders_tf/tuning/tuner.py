@@ -33,7 +33,7 @@ def search_space(base: ModelConfig) -> dict[str, Range | Choice]:
 
     Example:
         >>> list(search_space(ModelConfig("bpr", {"embedding_dim": 32})))
-        ['learning_rate', 'l2']
+        ['learning_rate', 'l2', 'init_stddev']
     """
     default = TrainingConfig()
     declared = registry.get(base.model).info.search_space

@@ -27,7 +27,7 @@ _KERNEL = "models/bpr_triples.cc"
 @register(
     paper="Rendle, Freudenthaler, Gantner, Schmidt-Thieme: BPR: Bayesian Personalized Ranking from "
     "Implicit Feedback, UAI 2009, arXiv:1205.2618",
-    search_space={"l2": Range(1e-4, 0.1, "log")},
+    search_space={"l2": Range(1e-4, 0.1, "log"), "init_stddev": Range(1e-3, 0.1, "log")},
 )
 class BPR(MatrixRetriever):
     """Scores a pair by b_i + p_uᵀq_i, trained so that items met stand above items not met.
