@@ -8,6 +8,13 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
+_MOST_DENSE = 2**26
+"""Values up to which a matrix is ever made dense: 256 MiB."""
+
+_PRODUCTS_PER_ENTRY = 1000
+_PLACED_PER_ENTRY = 1.5
+"""Products, and places of a matrix filled, in the time in which one entry of a row is summed."""
+
 
 @tf.keras.saving.register_keras_serializable("recommenders_tf")
 class SparseRows(tf.keras.layers.Layer):
@@ -74,7 +81,9 @@ class SparseRows(tf.keras.layers.Layer):
     def product(self, weights: tf.Tensor, is_there: tf.Tensor) -> tf.Tensor:
         """Return weights times the matrix, at the cost of what the weighted rows hold.
 
-        One line of weights is taken after another, so that memory is for the rows of one.
+        One line of weights is taken after another, so that memory is for the rows of one. Where
+        all lines together ask for so much that a product of dense matrices takes less time, and the
+        matrix is not too large for it, it is made dense for the call.
 
         Args:
             weights: float32 `[batch, num_rows]`.
@@ -90,8 +99,23 @@ class SparseRows(tf.keras.layers.Layer):
             values *= tf.gather(tf.gather(parts[0], rows), columns.value_rowids())
             return tf.math.unsorted_segment_sum(values, columns.flat_values, self.num_columns)
 
-        spec = tf.TensorSpec([self.num_columns], tf.float32)
-        return tf.map_fn(line, (weights, is_there), fn_output_signature=spec)
+        def by_line() -> tf.Tensor:
+            spec = tf.TensorSpec([self.num_columns], tf.float32)
+            return tf.map_fn(line, (weights, is_there), fn_output_signature=spec)
+
+        size = self.num_rows * self.num_columns
+        if size > _MOST_DENSE:
+            return by_line()
+
+        def dense() -> tf.Tensor:
+            matrix, _ = self(tf.range(self.num_rows, dtype=tf.int64))
+            return tf.matmul(tf.where(is_there, weights, 0.0), matrix)
+
+        held = tf.cast(self.splits[1:] - self.splits[:-1], tf.float32)
+        asked = tf.reduce_sum(tf.linalg.matvec(tf.cast(is_there, tf.float32), held))
+        products = tf.cast(tf.shape(weights)[0], tf.float32) * size / _PRODUCTS_PER_ENTRY
+        filled = (tf.reduce_sum(held) + size) / _PLACED_PER_ENTRY
+        return tf.cond(asked > products + filled, dense, by_line)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""

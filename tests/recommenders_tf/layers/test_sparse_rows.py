@@ -1,15 +1,26 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tensorflow as tf
 from scipy import sparse
 
+from recommenders_tf.layers import sparse_rows
 from recommenders_tf.layers.sparse_rows import SparseRows
 
 MATRIX = sparse.random(20, 6, 0.3, "csr", np.float32, np.random.default_rng(0))
 
 
-def test_product_with_a_dense_matrix() -> None:
+@pytest.mark.parametrize(
+    ("entry", "most_dense"),
+    [(1e-9, 2**26), (1e9, 2**26), (1e9, 0)],
+    ids=["lines", "dense", "large"],
+)
+def test_product_with_a_dense_matrix(entry, most_dense, monkeypatch) -> None:
+    """Line by line where an entry costs nothing, at once where it costs much, never if large."""
+    monkeypatch.setattr(sparse_rows, "_PRODUCTS_PER_ENTRY", entry)
+    monkeypatch.setattr(sparse_rows, "_PLACED_PER_ENTRY", entry)
+    monkeypatch.setattr(sparse_rows, "_MOST_DENSE", most_dense)
     layer = SparseRows(20, 6)
     layer.assign(MATRIX)
     random = np.random.default_rng(1)
