@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
-_MOST_DENSE = 2**26
-"""Values up to which a matrix is ever made dense: 256 MiB."""
+_MOST_DENSE = 2**24
+"""Values up to which a matrix is ever made dense: 64 MiB, and ten times that while it is filled."""
 
 _PRODUCTS_PER_ENTRY = 1000
 _PLACED_PER_ENTRY = 1.5
