@@ -78,7 +78,7 @@ class DCNV2(Ranker):
         if structure not in _STRUCTURES:
             raise ValueError(f"`structure` is `{structure}`; it must be stacked or parallel.")
         widths = [rank] if rank is None or isinstance(rank, int) else [*rank]
-        if len(widths) > 2:
+        if len(widths) not in (1, 2):
             raise ValueError(
                 f"`rank` is {rank}; it must be a width, or a width and a number of experts."
             )

@@ -37,8 +37,9 @@ def test_rank_and_experts_choose_the_cross(schema) -> None:
 def test_bad_arguments(schema) -> None:
     with pytest.raises(ValueError, match="`structure` is `beside`; it must be stacked or parallel"):
         DCNV2(schema, structure="beside")
-    with pytest.raises(ValueError, match="a width, or a width and a number of experts"):
-        DCNV2(schema, rank=(2, 3, 4))
+    for rank in ((2, 3, 4), ()):
+        with pytest.raises(ValueError, match="a width, or a width and a number of experts"):
+            DCNV2(schema, rank=rank)
 
 
 def test_hidden_layers_are_normalized_and_dropped(schema) -> None:
