@@ -44,12 +44,14 @@ class Entry:
         recipe: How it is trained.
         published: Published values by metric.
         source: Where they are published.
+        seeds: Seeds of the runs; one of a model that is counted or solved without a draw.
     """
 
     name: str
     recipe: Recipe
     published: dict[str, float]
     source: str | None
+    seeds: tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,12 +60,10 @@ class Config:
 
     Args:
         dataset: Name of the data, see `datasets`.
-        seeds: Seeds of the runs.
         entries: The models.
     """
 
     dataset: str
-    seeds: tuple[int, ...]
     entries: tuple[Entry, ...]
 
     @classmethod
@@ -79,14 +79,14 @@ class Config:
             _entry(f"{path.name}, {name}", name, values, own or {})
             for name, own in values["models"].items()
         )
-        return cls(values["dataset"], tuple(values["seeds"]), entries)
+        return cls(values["dataset"], entries)
 
 
 _SHARED = ("training", "hyper_parameters", "reduce_rate")
 
 
 def _entry(where: str, name: str, values: dict[str, Any], own: dict[str, Any]) -> Entry:
-    _check(where, own, {"model", "published", "source", *_SHARED})
+    _check(where, own, {"model", "published", "source", "seeds", *_SHARED})
     shared = {key: values[key] for key in _SHARED if key in values}
     merged = shared | {key: own[key] for key in _SHARED if key in own}
     for key in ("training", "hyper_parameters"):
@@ -95,7 +95,7 @@ def _entry(where: str, name: str, values: dict[str, Any], own: dict[str, Any]) -
     recipe = Recipe(own.get("model", name), **merged)
     published = own.get("published", {})
     source = own.get("source", values.get("source")) if published else None
-    return Entry(name, recipe, published, source)
+    return Entry(name, recipe, published, source, tuple(own.get("seeds", values["seeds"])))
 
 
 def _check(where: str, values: dict[str, Any], known: set[str]) -> None:

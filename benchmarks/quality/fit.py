@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from benchmarks.quality.config import Recipe
-from benchmarks.quality.held_out import HeldOut, Splits
+from benchmarks.quality.held_out import HeldOut, Splits, means
 from recommenders_tf import registry, training
 
 _LOWEST_RATE = 1e-6
@@ -45,7 +45,7 @@ class BestEpoch(tf.keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Measure; keep the weights, or wait and lower the rate, or end."""
-        metric, value = next(iter(self.held_out.measure(self.model).items()))
+        metric, value = next(iter(means(self.held_out.measure(self.model)).items()))
         print(f"epoch {epoch + 1}, validation: {metric} {value:.4f}", file=sys.stderr, flush=True)
         if value > self.best:
             self.best, self.weights, self.waited = value, self.model.get_weights(), 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,12 +21,21 @@ _SURE = 0.01
 """A prediction by squared error is held this far from 0 and 1, where its LogLoss has no end."""
 
 
+Values = dict[str, np.ndarray]
+"""By name of the metric a value of each user `[users]`, or one of all `[]`."""
+
+
 class HeldOut(Protocol):
     """A part of the data that measures a model, the metric to watch first."""
 
-    def measure(self, model: Any) -> dict[str, float]:
-        """Return values by name of the metric."""
+    def measure(self, model: Any) -> Values:
+        """Return values by name of the metric; users are in the same order for all models."""
         ...
+
+
+def means(values: Values) -> dict[str, float]:
+    """Return the mean of each metric over the users."""
+    return {name: float(np.mean(of, dtype=np.float64)) for name, of in values.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,18 +66,18 @@ class LabelledRows:
     def __init__(self, rows: RowSource, users: np.ndarray | None = None) -> None:
         self.rows, self.users = rows, users
 
-    def measure(self, model: Any) -> dict[str, float]:
+    def measure(self, model: Any) -> Values:
         """Return AUC, GAUC and LogLoss of the first label, and AUC of the others by name."""
         logits, labels = _predict(model, self.rows)
         first, target = logits[:, 0], labels[:, 0]
-        values = {"AUC": auc(target, first)}
+        values: dict[str, float] = {"AUC": auc(target, first)}
         if self.users is not None:
             values["GAUC"] = gauc(target, first, self.users)
         values["LogLoss"] = log_loss(target, _as_logits(model, first))
         for task in range(1, logits.shape[1]):
             name = self.rows.schema.labels[task].name
             values[f"AUC of {name}"] = auc(labels[:, task], logits[:, task])
-        return values
+        return _of_all(values)
 
 
 class Candidates:
@@ -84,8 +94,8 @@ class Candidates:
     def __init__(self, rows: RowSource, items: np.ndarray) -> None:
         self.rows, self.counts = rows, items != items[:, :1]
 
-    def measure(self, model: Any) -> dict[str, float]:
-        """Return HR@10 and NDCG@10."""
+    def measure(self, model: Any) -> Values:
+        """Return HR@10 and NDCG@10 of each user."""
         logits, _ = _predict(model, self.rows)
         ranks = ranks_of_first(logits.reshape(self.counts.shape), self.counts)
         return at_cut(ranks)
@@ -101,11 +111,11 @@ class Catalogue:
     def __init__(self, log: EventLog) -> None:
         self.log = log
 
-    def measure(self, model: Any) -> dict[str, float]:
-        """Return HR@10 and NDCG@10, of a ranking model AUC."""
-        values = model.evaluate(self.log, **({} if model.kind == "retrieval" else {"verbose": 0}))
-        names = {"HR@10": "HR@10", "NDCG@10": "NDCG@10", "auc": "AUC"}
-        return {names[key]: float(value) for key, value in values.items() if key in names}
+    def measure(self, model: Any) -> Values:
+        """Return HR@10 and NDCG@10 of each user, of a ranking model AUC."""
+        if model.kind == "ranking":
+            return _of_all(labelled_metrics(model, EncodedLog(self.log, model.tables), ("AUC",)))
+        return Lists(self.log, evaluation.Protocol(), 10, ("HR", "NDCG")).measure(model)
 
 
 class Lists:
@@ -123,9 +133,10 @@ class Lists:
     ) -> None:
         self.log, self.protocol, self.k, self.metrics = log, protocol, k, metrics
 
-    def measure(self, model: Any) -> dict[str, float]:
-        """Return the metrics at the length of the lists."""
-        return evaluation.evaluate(model, self.log, self.protocol, self.k, self.metrics).metrics
+    def measure(self, model: Any) -> Values:
+        """Return the metrics of each user at the length of the lists."""
+        found = evaluation.evaluate(model, self.log, self.protocol, self.k, self.metrics)
+        return dict(found.per_user)
 
 
 class Ratings:
@@ -138,9 +149,9 @@ class Ratings:
     def __init__(self, log: EventLog) -> None:
         self.log = log
 
-    def measure(self, model: Any) -> dict[str, float]:
+    def measure(self, model: Any) -> Values:
         """Return RMSE and MAE; less is better, so they are not to be watched."""
-        return labelled_metrics(model, EncodedLog(self.log, model.tables), RATINGS)
+        return _of_all(labelled_metrics(model, EncodedLog(self.log, model.tables), RATINGS))
 
 
 def _predict(model: Any, rows: RowSource) -> tuple[np.ndarray, np.ndarray]:
@@ -154,6 +165,10 @@ def _predict(model: Any, rows: RowSource) -> tuple[np.ndarray, np.ndarray]:
         logits.append(infer(features))
         labels.append(tf.stack([by_name[name] for name in names], axis=1))
     return np.concatenate(logits), np.concatenate(labels)
+
+
+def _of_all(values: Mapping[str, float]) -> Values:
+    return {name: np.asarray(value) for name, value in values.items()}
 
 
 def _as_logits(model: Any, scores: np.ndarray) -> np.ndarray:

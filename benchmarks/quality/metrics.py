@@ -21,14 +21,11 @@ def ranks_of_first(scores: np.ndarray, counts: np.ndarray | None = None) -> np.n
     return 1 + np.count_nonzero(better, axis=1)
 
 
-def at_cut(ranks: np.ndarray, k: int = 10) -> dict[str, float]:
-    """Return HR@k and NDCG@k where every question has one right answer, at these ranks."""
+def at_cut(ranks: np.ndarray, k: int = 10) -> dict[str, np.ndarray]:
+    """Return HR@k and NDCG@k `[questions]`, of which each has one right answer, at these ranks."""
     relevance, one = ranks[:, np.newaxis] == np.arange(1, k + 1), np.ones(len(ranks))
     formulas = {f"HR@{k}": hit_rate, f"NDCG@{k}": ndcg}
-    return {
-        name: float(np.mean(formula(relevance, one), dtype=np.float64))
-        for name, formula in formulas.items()
-    }
+    return {name: np.asarray(formula(relevance, one)) for name, formula in formulas.items()}
 
 
 def paired_p(first: dict[int, float], second: dict[int, float]) -> float | None:

@@ -6,21 +6,27 @@ import pathlib
 from collections.abc import Iterable
 from typing import Any
 
+from benchmarks.quality import by_user
 from benchmarks.quality.metrics import paired_p
 from benchmarks.records import ROOT, read
+from recommenders_tf.evaluation.significance import holm, randomization_test
 
 RESULTS = ROOT / "benchmarks" / "results" / "quality.jsonl"
 PAGE, README = ROOT / "docs" / "results.md", ROOT / "README.md"
 BEGIN, END = "<!-- results: written by `make results` -->", "<!-- end of results -->"
 LESS_IS_BETTER = {"LogLoss", "RMSE", "MAE"}
+_SURE = 0.05
 _HEAD = """# Results
 
 Every figure here was printed by the command above its table and is rendered from
 `benchmarks/results/quality.jsonl` by `make results`; the recipes stand in
 `benchmarks/quality/configs`. A figure is the mean over the seeds ± the standard deviation between
 them, with the published figure and how far ours is from it in brackets. `p` is that of a paired
-t-test over the seeds, on the first metric, against the first model of the table: above 0.05 the
-order of the two is not told. Models without a published figure have none for this protocol.
+test on the first metric against the first model of the table, corrected by Holm for the number of
+models in it: over users (randomization test, a user's value is the mean over the seeds) where
+values of users are kept, over the seeds (t-test) elsewhere. It is bold below 0.05; above, the order
+of the two is not told. One seed stands where nothing is drawn: the model is counted or solved.
+Models without a published figure have none for this protocol.
 """
 
 Row = dict[str, Any]
@@ -80,6 +86,7 @@ def _section(dataset: str, protocol: str, metrics: tuple[str, ...], rows: list[R
     cells = {(row["model"], row["metric"]): row for row in rows}
     order = ranked(rows, metrics[0])
     best = cells[order[0], metrics[0]]
+    p_values = _p_values([cells[model, metrics[0]] for model in order])
     lines = [
         f"## {dataset}: {', '.join(metrics)}\n",
         f"Protocol: {protocol.rstrip('.')}. {best['machine']}.\n",
@@ -90,10 +97,9 @@ def _section(dataset: str, protocol: str, metrics: tuple[str, ...], rows: list[R
     ]
     for model in order:
         row = cells[model, metrics[0]]
-        p_value = None if row is best else paired_p(_by_seed(row), _by_seed(best))
         lines.append(
             f"| `{model}` | {' | '.join(figure(cells[model, metric]) for metric in metrics)} | "
-            f"{'' if p_value is None else f'{p_value:.3f}'} | {len(row['seeds'])} | "
+            f"{p_values.get(model, '')} | {len(row['seeds'])} | "
             f"{row['commit']} |"
         )
     sources: dict[str, list[str]] = {}
@@ -102,6 +108,21 @@ def _section(dataset: str, protocol: str, metrics: tuple[str, ...], rows: list[R
             sources.setdefault(source, []).append(f"`{model}`")
     cited = [f"{', '.join(models)}: {source}." for source, models in sources.items()]
     return "\n".join([*lines, "", *(["Published: " + " ".join(cited), ""] if cited else [])])
+
+
+def _p_values(rows: list[Row]) -> dict[str, str]:
+    """Return how sure it is that models differ from the first, by name, where a test can tell."""
+    users = {row["model"]: by_user.load(RESULTS, row) for row in rows}
+    best = rows[0]
+    found = {}
+    for row in rows[1:]:
+        mine, theirs = users[row["model"]], users[best["model"]]
+        if mine is not None and theirs is not None:
+            found[row["model"]] = randomization_test(mine, theirs)
+        elif (p := paired_p(_by_seed(row), _by_seed(best))) is not None:
+            found[row["model"]] = p
+    corrected = dict(zip(found, holm([*found.values()]), strict=True))
+    return {model: f"**{p:.3f}**" if p < _SURE else f"{p:.3f}" for model, p in corrected.items()}
 
 
 def _by_seed(row: Row) -> dict[int, float]:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from benchmarks.quality import datasets
+from benchmarks.quality import by_user, datasets
 from benchmarks.quality.config import Config, Entry
-from benchmarks.quality.held_out import Splits
+from benchmarks.quality.held_out import Splits, Values, means
 from benchmarks.quality.render import RESULTS
 from benchmarks.records import ROOT, commit, read, write
 
@@ -50,22 +50,24 @@ def run(
     console = Console(stderr=True)
     splits = datasets.load(config.dataset, validation)
     for entry in entries:
-        for number in config.seeds if seed is None else (seed,):
+        for number in entry.seeds if seed is None else (seed,):
             key = _key(config, entry, splits)
             if not (validation or again) and number in _seeds(read(results), key):
                 console.print(f"{entry.name} seed {number}: has a row")
                 continue
             start = time.monotonic()
-            values = _measure(entry, splits, number)
+            of_users = _measure(entry, splits, number)
+            values = means(of_users)
             shown = ", ".join(f"{metric} {value:.4f}" for metric, value in values.items())
             seconds = time.monotonic() - start
             console.print(f"[bold]{entry.name}[/] seed {number}: {shown} ({seconds:.0f} s)")
             if not validation:
+                by_user.keep(results, key, number, of_users)
                 rows = read(results)
                 write(results, [*_merged(rows, key, entry, number, values, path)])
 
 
-def _measure(entry: Entry, splits: Splits, seed: int) -> dict[str, float]:
+def _measure(entry: Entry, splits: Splits, seed: int) -> Values:
     import tensorflow as tf
 
     from benchmarks.quality.fit import fit

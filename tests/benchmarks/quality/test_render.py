@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
-from benchmarks.quality import render
+from benchmarks.quality import by_user, render
 
 
 def row(model, metric, values, published=None, **fields):
@@ -24,6 +25,7 @@ def row(model, metric, values, published=None, **fields):
         "command": "python -m benchmarks.quality run toy.yaml",
         "commit": "abc",
         "machine": "2 CPU, x86_64",
+        "recipe": {"model": model},
     }
     return base | fields
 
@@ -56,10 +58,27 @@ def test_a_table_ranks_models_and_shows_gap_and_p(page):
     assert [line.split("`")[1] for line in lines] == ["fm", "lr", "mf", "svdpp", "svd"]
     assert "| 0.8200 ± 0.0100 (0.8100, +0.0100) | 0.3000 ± 0.0100 |  | 3 | abc |" in lines[0]
     # Differences 0.10, 0.11, 0.09: t = 0.1 / (0.01 / √3), and p of two degrees of freedom.
-    assert "| 0.003 | 3 | abc |" in lines[1]
+    assert "| **0.003** | 3 | abc |" in lines[1]
     assert "| 0.6000 |  | 1 | abc |" in lines[2]
     assert "`fm`: a paper." in text
     assert "    python -m benchmarks.quality run toy.yaml\n" in text
+
+
+def test_models_whose_users_are_known_are_compared_user_by_user(page, tmp_path):
+    """Of 8 users `mf` finds what 8 like, `ease` what 1 likes and `als` what 7 like."""
+    found = {"mf": 8, "ease": 1, "als": 7}
+    rows = [row(name, "HR@10", [number / 8], dataset="users") for name, number in found.items()]
+    for one in rows:
+        of_users = (np.arange(8) < found[one["model"]]).astype(float)
+        by_user.keep(render.RESULTS, one, 1, {"HR@10": of_users})
+    render.RESULTS.write_text("".join(json.dumps(values) + "\n" for values in rows))
+    lines = [line for line in render.render().read_text().splitlines() if line.startswith("| `")]
+    # One exchange of 128 is as far for `ease`, twice that by Holm; `als` has one other user.
+    assert [line.split("`")[1] for line in lines] == ["mf", "als", "ease"]
+    cells = [line.split(" | ")[-3].strip("|* ") for line in lines]
+    assert cells[1] == "1.000"
+    assert float(cells[2]) == pytest.approx(2 / 64, abs=0.006)
+    assert "**" in lines[2] and "**" not in lines[1]
 
 
 def test_models_of_other_metrics_stand_in_a_table_of_their_own(page):
