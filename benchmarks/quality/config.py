@@ -45,6 +45,7 @@ class Entry:
         published: Published values by metric.
         source: Where they are published.
         seeds: Seeds of the runs; one of a model that is counted or solved without a draw.
+        note: What the page of results says of it: why it is below a published figure, above all.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Entry:
     published: dict[str, float]
     source: str | None
     seeds: tuple[int, ...]
+    note: str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +88,7 @@ _SHARED = ("training", "hyper_parameters", "reduce_rate")
 
 
 def _entry(where: str, name: str, values: dict[str, Any], own: dict[str, Any]) -> Entry:
-    _check(where, own, {"model", "published", "source", "seeds", *_SHARED})
+    _check(where, own, {"model", "published", "source", "seeds", "note", *_SHARED})
     shared = {key: values[key] for key in _SHARED if key in values}
     merged = shared | {key: own[key] for key in _SHARED if key in own}
     for key in ("training", "hyper_parameters"):
@@ -95,7 +97,8 @@ def _entry(where: str, name: str, values: dict[str, Any], own: dict[str, Any]) -
     recipe = Recipe(own.get("model", name), **merged)
     published = own.get("published", {})
     source = own.get("source", values.get("source")) if published else None
-    return Entry(name, recipe, published, source, tuple(own.get("seeds", values["seeds"])))
+    seeds = tuple(own.get("seeds", values["seeds"]))
+    return Entry(name, recipe, published, source, seeds, own.get("note"))
 
 
 def _check(where: str, values: dict[str, Any], known: set[str]) -> None:

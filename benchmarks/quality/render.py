@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from benchmarks.quality import by_user
+from benchmarks.quality.config import Config
 from benchmarks.quality.metrics import paired_p
 from benchmarks.records import ROOT, read
 from recommenders_tf.evaluation.significance import holm, randomization_test
@@ -107,7 +108,21 @@ def _section(dataset: str, protocol: str, metrics: tuple[str, ...], rows: list[R
         if source := next((r["source"] for r in rows if r["model"] == model and r["source"]), None):
             sources.setdefault(source, []).append(f"`{model}`")
     cited = [f"{', '.join(models)}: {source}." for source, models in sources.items()]
-    return "\n".join([*lines, "", *(["Published: " + " ".join(cited), ""] if cited else [])])
+    notes = _notes(rows)
+    said = [f"- `{model}`: {notes[model]}" for model in order if model in notes]
+    parts = [
+        *(["Published: " + " ".join(cited), ""] if cited else []),
+        *said,
+        *([""] if said else []),
+    ]
+    return "\n".join([*lines, "", *parts])
+
+
+def _notes(rows: list[Row]) -> dict[str, str]:
+    """Return what the configs of a table say of their models, by name."""
+    paths = {ROOT / row["command"].split()[-1] for row in rows}
+    entries = [entry for path in paths if path.exists() for entry in Config.load(path).entries]
+    return {entry.name: entry.note for entry in entries if entry.note}
 
 
 def _p_values(rows: list[Row]) -> dict[str, str]:

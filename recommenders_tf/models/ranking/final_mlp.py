@@ -24,9 +24,10 @@ class FinalMLP(Ranker):
 
     Each network sees the embeddings and numbers e through a gate, 2σ(g(z)) ⊙ e, so that the two
     look at different features: z are the user's features for the first, the item's for the second.
-    The gates read the same embeddings as the networks. The heads h of the bilinear fusion are equal
-    parts of both outputs. Embeddings may differ in width; the vector of a list is the mean of its
-    ids' vectors. Crosses of the schema are left out: the model learns its own.
+    The gates look z up in tables of their own, as those of the authors' program do. The heads h of
+    the bilinear fusion are equal parts of both outputs. Embeddings may differ in width; the vector
+    of a list is the mean of its ids' vectors. Crosses of the schema are left out: the model learns
+    its own.
 
     When to choose it:
         As a first deep ranker where there are enough data: networks alone, without any product of
@@ -80,8 +81,13 @@ class FinalMLP(Ranker):
         columns = [column.name for column in schema.uncrossed]
         self.embed = FeatureEmbedding(schema, columns, embedding_dim, name="embed")
         self.contexts = [
-            [column.name for column in schema.uncrossed if column.role is role]
-            for role in (Role.USER, Role.ITEM)
+            FeatureEmbedding(
+                schema,
+                [column.name for column in schema.uncrossed if column.role is role],
+                embedding_dim,
+                name=f"{part}_context",
+            )
+            for part, role in zip(_PARTS, (Role.USER, Role.ITEM), strict=True)
         ]
         self.gates = [FeatureGate(gate_units, name=f"{part}_gate") for part in _PARTS]
         self.networks = [
@@ -98,10 +104,9 @@ class FinalMLP(Ranker):
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the logits, float32 `[batch, 1]`."""
-        vectors = dict(zip(self.embed.columns, self.embed(inputs), strict=True))
-        flat = tf.concat(list(vectors.values()), axis=1)
+        flat = tf.concat(self.embed(inputs), axis=1)
         outputs = []
-        for names, gate, network in zip(self.contexts, self.gates, self.networks, strict=True):
-            context = tf.concat([vectors[name] for name in names], axis=1)
-            outputs.append(network(gate(flat, context), training=training))
+        for embed, gate, network in zip(self.contexts, self.gates, self.networks, strict=True):
+            gated = gate(flat, tf.concat(embed(inputs), axis=1))
+            outputs.append(network(gated, training=training))
         return tf.cast(self.fuse(outputs), tf.float32)

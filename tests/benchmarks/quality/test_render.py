@@ -81,6 +81,14 @@ def test_models_whose_users_are_known_are_compared_user_by_user(page, tmp_path):
     assert "**" in lines[2] and "**" not in lines[1]
 
 
+def test_the_page_says_what_the_config_says_of_a_model(page, tmp_path, monkeypatch):
+    monkeypatch.setattr(render, "ROOT", tmp_path)
+    text = "dataset: toy\nseeds: [1]\nmodels: {lr: {note: Too simple.}, ffm: {note: Not run.}}"
+    (tmp_path / "toy.yaml").write_text(text)
+    assert "- `lr`: Too simple.\n" in render.render().read_text()
+    assert "Not run" not in render.render().read_text()
+
+
 def test_models_of_other_metrics_stand_in_a_table_of_their_own(page):
     assert "## toy: AUC, LogLoss" in page[0]
     assert "## toy: HR@10" in page[0]

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from benchmarks.quality import by_user, datasets, fit, held_out, run
 from benchmarks.quality.config import Config
-from benchmarks.quality.render import figure, ranked
+from benchmarks.quality.render import LESS_IS_BETTER, RESULTS, figure, newest, ranked
 from benchmarks.records import read
 from recommenders_tf import data, registry
 
@@ -26,7 +26,7 @@ source: a table
 models:
   one: {model: mf, hyper_parameters: {embedding_dim: 4}, published: {HR@10: 0.5}}
   mf: {training: {epochs: 2}, hyper_parameters: {embedding_dim: 2}}
-  popularity: {seeds: [1]}
+  popularity: {seeds: [1], note: counted}
 """
 
 
@@ -48,6 +48,7 @@ def toy(monkeypatch):
 def test_a_model_takes_what_a_config_says_of_all_and_its_own(config):
     one, mf, popularity = Config.load(config).entries
     assert (one.seeds, popularity.seeds) == ((1, 2), (1,))
+    assert (one.note, popularity.note) == (None, "counted")
     assert (one.recipe.model, one.recipe.training.epochs, one.source) == ("mf", 1, "a table")
     assert (mf.recipe.training.epochs, mf.recipe.training.batch_size) == (2, 4096)
     assert mf.source is None
@@ -68,6 +69,22 @@ def test_the_committed_configs_name_what_there_is(path):
         known = inspect.signature(registry.get(entry.recipe.model).__init__).parameters
         assert set(entry.recipe.hyper_parameters) <= set(known), entry.name
         assert (entry.source is None) == (not entry.published), entry.name
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_a_model_below_its_published_figure_says_why(path):
+    """Of its first published metric."""
+    config = Config.load(path)
+    means = {
+        (row["model"], row["metric"]): row["mean"]
+        for row in newest(read(RESULTS))
+        if row["dataset"] == config.dataset
+    }
+    for entry in config.entries:
+        for metric, published in list(entry.published.items())[:1]:
+            sign = -1 if metric in LESS_IS_BETTER else 1
+            if (mean := means.get((entry.name, metric))) is not None:
+                assert entry.note or sign * (mean - published) >= 0, f"{entry.name} has no `note`"
 
 
 def test_a_run_adds_the_seeds_that_have_no_row(config, toy, tmp_path, monkeypatch):

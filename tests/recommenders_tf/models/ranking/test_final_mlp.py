@@ -16,14 +16,16 @@ def test_equation(schema, batch, randomized, column_vectors) -> None:
     for deep in model.networks:  # so that the last activation tells
         width = deep.units[-1]
         deep.blocks[-2].bias.assign([-100.0, *[0.2] * (width - 1)])
-    vectors = column_vectors(model.embed)
-    flat = np.concatenate(list(vectors.values()), axis=1)
+    flat = np.concatenate(list(column_vectors(model.embed).values()), axis=1)
     sides = [
         ("user_id", "age", "history", "categories"),
         ("item_id", "similar", "category", "tags", "price"),
     ]
     outputs = []
-    for names, gate, deep in zip(sides, model.gates, model.networks, strict=True):
+    for names, embed, gate, deep in zip(
+        sides, model.contexts, model.gates, model.networks, strict=True
+    ):
+        vectors = column_vectors(embed)
         context = np.concatenate([vectors[name] for name in names], axis=1)
         scale = 2 / (1 + np.exp(-network(gate, context)))
         outputs.append(np.maximum(network(deep, scale * flat), 0))
