@@ -52,7 +52,9 @@ class BilinearFusion(tf.keras.layers.Layer):
                     "choose a divisor of the widths of both vectors."
                 )
         first, second = (width // self.heads for width in widths)
-        bound = (6 / (first + second)) ** 0.5  # glorot's for the matrix of one head
+        # Glorot's of a layer that takes all products to one number: by the matrix of a head alone
+        # the first outputs would be as large as there are many products.
+        bound = (6 / (self.heads * first * second + 1)) ** 0.5
         self.kernel = self.add_weight(
             name="kernel",
             shape=[self.heads, first, second],

@@ -33,3 +33,15 @@ def test_equation(heads) -> None:
 def test_heads_that_do_not_divide_a_width_are_refused() -> None:
     with pytest.raises(ValueError, match="3 `heads` don't divide a vector 4 wide"):
         BilinearFusion(3)([FIRST, SECOND])
+
+
+def test_the_first_outputs_do_not_grow_with_the_number_of_products() -> None:
+    """Of 40,000 products the output is as large as of 16, or training starts far from 0."""
+    spread = []
+    for width in (4, 200):
+        first, second = RANDOM.normal(size=(2, 400, width)).astype(np.float32)
+        layer = BilinearFusion()
+        layer([first, second])
+        layer.linear.kernel.assign(tf.zeros_like(layer.linear.kernel))
+        spread.append(np.std(layer([first, second])))
+    assert spread[1] < 2 * spread[0] < 8
