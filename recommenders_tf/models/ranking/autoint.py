@@ -45,6 +45,7 @@ class AutoInt(Ranker):
         heads: Number of heads of each layer.
         hidden_units: Hidden layers of the deep network of AutoInt+; empty for none.
         dropout: Share of values dropped after each hidden layer.
+        batch_norm: Whether hidden layers are normalized over the batch.
         learning_rate: Of lazy Adam.
         **kwargs: Of the Keras model.
 
@@ -70,6 +71,7 @@ class AutoInt(Ranker):
         heads: int = 2,
         hidden_units: Sequence[int] = (),
         dropout: float = 0.0,
+        batch_norm: bool = False,
         learning_rate: float = 0.001,
         **kwargs: Any,
     ) -> None:
@@ -80,6 +82,7 @@ class AutoInt(Ranker):
         self.heads = heads
         self.hidden_units = hidden_units
         self.dropout = dropout
+        self.batch_norm = batch_norm
         self.learning_rate = learning_rate
         columns = [column.name for column in schema.uncrossed]
         self.embed = FeatureEmbedding(
@@ -90,7 +93,9 @@ class AutoInt(Ranker):
             for layer in range(attention_layers)
         ]
         self.logit = tf.keras.layers.Dense(1, name="logit")
-        self.deep = MLP([*hidden_units, 1], dropout=dropout, name="deep") if hidden_units else None
+        self.deep = None
+        if hidden_units:
+            self.deep = MLP([*hidden_units, 1], dropout=dropout, batch_norm=batch_norm, name="deep")
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the logits, float32 `[batch, 1]`."""

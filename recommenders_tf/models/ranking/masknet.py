@@ -45,6 +45,8 @@ class MaskNet(Ranker):
         structure: `parallel` or `serial`.
         block_units: Width of the output of each mask block.
         reduction_ratio: Width of the first layer of a mask over that of the mask.
+        embedding_norm: Whether vectors are normalized; False where their length has something to
+            tell, as on small data whose penalty holds rare ids near 0.
         hidden_units: Hidden layers of the deep network of the parallel structure.
         dropout: Share of values dropped after each hidden layer.
         learning_rate: Of lazy Adam.
@@ -71,6 +73,7 @@ class MaskNet(Ranker):
         structure: str = "parallel",
         block_units: Sequence[int] = (400, 400, 400),
         reduction_ratio: float = 2.0,
+        embedding_norm: bool = True,
         hidden_units: Sequence[int] = (400, 400, 400),
         dropout: float = 0.0,
         learning_rate: float = 0.001,
@@ -85,6 +88,7 @@ class MaskNet(Ranker):
         self.structure = structure
         self.block_units = block_units
         self.reduction_ratio = reduction_ratio
+        self.embedding_norm = embedding_norm
         self.hidden_units = hidden_units
         self.dropout = dropout
         self.learning_rate = learning_rate
@@ -93,7 +97,9 @@ class MaskNet(Ranker):
             schema, columns, embedding_dim, numeric="vector", output="stacked", name="embed"
         )
         # Keras' epsilon, 1e-3, is more than the variance of a vector at the start.
-        self.normalize = tf.keras.layers.LayerNormalization(epsilon=1e-5, name="normalize")
+        self.normalize = None
+        if embedding_norm:
+            self.normalize = tf.keras.layers.LayerNormalization(epsilon=1e-5, name="normalize")
         self.blocks = [
             MaskBlock(units, reduction_ratio, name=f"block_{place}")
             for place, units in enumerate(block_units)
@@ -105,8 +111,9 @@ class MaskNet(Ranker):
         """Return the logits, float32 `[batch, 1]`."""
         vectors = self.embed(inputs)
         shape = [-1, vectors.shape[1] * vectors.shape[2]]
-        embeddings = tf.reshape(vectors, shape)
-        hidden = tf.reshape(self.normalize(vectors), shape)
+        hidden = embeddings = tf.reshape(vectors, shape)
+        if self.normalize is not None:
+            hidden = tf.reshape(self.normalize(vectors), shape)
         if self.structure == "parallel":
             hidden = tf.concat([block(hidden, embeddings) for block in self.blocks], axis=1)
         else:

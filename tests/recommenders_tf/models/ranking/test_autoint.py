@@ -31,3 +31,9 @@ def test_equation(schema, batch, randomized, hidden_units) -> None:
         expected += np.maximum(vectors.reshape(len(vectors), -1) @ w1 + b1, 0) @ w2 + b2
     np.testing.assert_allclose(model(batch), expected, rtol=1e-4)
     assert len(model.attend) == 2
+
+
+def test_hidden_layers_are_normalized_and_dropped(schema) -> None:
+    model = AutoInt(schema, hidden_units=(4,), dropout=0.1, batch_norm=True)
+    kinds = [type(block).__name__ for block in model.deep.blocks]
+    assert kinds == ["Dense", "BatchNormalization", "Activation", "Dropout", "Dense"]

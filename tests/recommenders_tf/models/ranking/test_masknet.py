@@ -18,16 +18,19 @@ def block(layer, inputs, embeddings):
     return np.maximum(normalized(hidden, layer.normalize), 0)
 
 
-@pytest.fixture(params=["parallel", "serial"])
+@pytest.fixture(params=[("parallel", True), ("parallel", False), ("serial", True)], ids=str)
 def model(request, schema, randomized):
-    return randomized(MaskNet(schema, 3, request.param, (5, 4), hidden_units=(6,)))
+    structure, norm = request.param
+    return randomized(MaskNet(schema, 3, structure, (5, 4), embedding_norm=norm, hidden_units=(6,)))
 
 
 def test_equation(model, batch) -> None:
     """Wang et al. 2021, section 3.4: blocks side by side under a network, or in a row."""
     vectors = model.embed(batch).numpy()
     embeddings = vectors.reshape(len(vectors), -1)
-    hidden = normalized(vectors, model.normalize).reshape(len(vectors), -1)
+    hidden = embeddings
+    if model.normalize is not None:
+        hidden = normalized(vectors, model.normalize).reshape(len(vectors), -1)
     first, second = model.blocks
     if model.structure == "parallel":
         sides = [block(layer, hidden, embeddings) for layer in (first, second)]
