@@ -136,7 +136,8 @@ class Lists:
     def measure(self, model: Any) -> Values:
         """Return the metrics of each user at the length of the lists."""
         found = evaluation.evaluate(model, self.log, self.protocol, self.k, self.metrics)
-        return dict(found.per_user)
+        order = np.argsort(found.users)  # the same users may come in another order after a new draw
+        return {name: values[order] for name, values in found.per_user.items()}
 
 
 class Ratings:

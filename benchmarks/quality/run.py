@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import platform
@@ -48,9 +49,11 @@ def run(
         known = ", ".join(entry.name for entry in config.entries)
         raise ValueError(f"{path.name} has no model `{only}`; it has {known}.")
     console = Console(stderr=True)
-    splits = datasets.load(config.dataset, validation)
+    load = functools.cache(datasets.load)
     for entry in entries:
         for number in entry.seeds if seed is None else (seed,):
+            drawn = number if config.dataset in datasets.DRAWN else 0
+            splits = load(config.dataset, validation, drawn)
             key = _key(config, entry, splits)
             if not (validation or again) and number in _seeds(read(results), key):
                 console.print(f"{entry.name} seed {number}: has a row")

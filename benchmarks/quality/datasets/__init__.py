@@ -34,12 +34,17 @@ _MODULES = {
 }
 
 
-def load(name: str, validation: bool = False) -> Splits:
+DRAWN = {"movielens-100k-75-25", "movielens-100k-ratings", "movielens-1m-ratings"}
+"""Data of which each seed draws a test part of its own, as their papers do or one would have to."""
+
+
+def load(name: str, validation: bool = False, seed: int = 0) -> Splits:
     """Return a data set as its protocol cuts it.
 
     Args:
         name: Of the data set, as configs have it.
         validation: Measure on a validation part in place of the test part, for choosing.
+        seed: Of the run, by which those of `DRAWN` are cut.
 
     Raises:
         ValueError: There is no such data set.
@@ -48,4 +53,4 @@ def load(name: str, validation: bool = False) -> Splits:
     if name not in _MODULES:
         raise ValueError(f"`dataset` is `{name}`; it must be one of {', '.join(_MODULES)}.")
     module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
-    return module.load(name, validation)
+    return module.load(name, validation, *([seed] if name in DRAWN else []))

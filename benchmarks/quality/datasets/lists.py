@@ -20,18 +20,22 @@ from recommenders_tf.schema import FeatureSchema
 _VALIDATION_SHARE, _SEED = 0.1, 0
 
 
-def load(name: str, validation: bool) -> Splits:
+def load(name: str, validation: bool, seed: int = 0) -> Splits:
     """Return the published split of Gowalla, or MovieLens 100K split as recommenders-team does."""
     if name == "gowalla":
-        log, split, k, metrics = gowalla(), Split("folds", folds="fold"), 20, ("Recall", "NDCG")
+        protocol, k, metrics = Protocol(Split("folds", folds="fold")), 20, ("Recall", "NDCG")
+        log, said = gowalla(), protocol.describe()
     else:
+        protocol = Protocol(Split("random", test_share=0.25, seed=seed))
         log, k, metrics = movielens_100k(), 10, ("NDCG", "Precision", "Recall")
-        split = Split("random", test_share=0.25, seed=42)
-    protocol = Protocol(split)
+        said = (
+            "a quarter of each user's events is test, drawn anew for each seed; ranked among all "
+            "items that the user has not seen"
+        )
     train, *held_out = protocol.cut(log, validation=validation)
     measured = Lists(held_out[0], protocol, k, metrics)
     watched = measured if validation else None
-    return Splits(data.encode(train), watched, measured, protocol.describe())
+    return Splits(data.encode(train), watched, measured, said)
 
 
 def movielens_100k() -> EventLog:

@@ -161,6 +161,8 @@ def test_of_ratings_a_tenth_is_held_out_and_measured_in_stars(monkeypatch):
     np.testing.assert_allclose(found["RMSE"], np.sqrt((errors**2).mean()))
     np.testing.assert_allclose(found["MAE"], errors.abs().mean())
 
+    other = datasets.load("movielens-1m-ratings", seed=1)
+    assert pairs_of(other.measured.log) != pairs_of(splits.measured.log)
     chosen = datasets.load("movielens-1m-ratings", validation=True)
     assert (len(chosen.train), len(chosen.measured.log)) == (1620, 180)
 
@@ -187,7 +189,9 @@ def test_lists_of_a_published_split_have_all_of_its_items(folder):
 
 
 def test_lists_of_a_random_quarter_are_measured_among_unseen_items(few_events):
-    splits = datasets.load("movielens-100k-75-25")
+    splits, other = (datasets.load("movielens-100k-75-25", seed=seed) for seed in (0, 1))
+    assert pairs_of(splits.measured.log) != pairs_of(other.measured.log)
+    assert splits.protocol == other.protocol
     assert splits.train.schema["rating"].positive_from is None
     assert len(splits.measured.log) == pytest.approx(0.25 * len(few_events), abs=20)
     model = Popularity(splits.train.schema)
@@ -210,7 +214,8 @@ def papers(folder):
 
 
 def pairs_of(log):
-    return set(zip(log.events["user"], log.events["item"], strict=True))
+    ids = (log.schema.user_id.name, log.schema.item_id.name)
+    return set(zip(*(log.events[name] for name in ids), strict=True))
 
 
 def test_papers_carry_their_tags_and_a_fifth_of_each_library_is_test(papers):

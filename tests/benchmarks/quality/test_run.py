@@ -41,7 +41,7 @@ def config(tmp_path):
 def toy(monkeypatch):
     train, test = data.synthetic(num_users=30, num_items=40, num_events=600, seed=1).split()
     splits = held_out.Splits(data.encode(train), None, held_out.Catalogue(test), "last event")
-    monkeypatch.setattr(datasets, "load", lambda name, validation: splits)
+    monkeypatch.setattr(datasets, "load", lambda name, validation, seed: splits)
     return splits
 
 
