@@ -20,19 +20,24 @@ class Recipe:
         training: How it is trained; `patience` counts epochs on the watched part.
         hyper_parameters: Arguments of the constructor.
         reduce_rate: What an epoch without a better value multiplies the learning rate by.
+        embedding_scale: What the first values of all embeddings are multiplied by.
     """
 
     model: str
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
     hyper_parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
     reduce_rate: float = 1.0
+    embedding_scale: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as rows keep it: of the training, what is not the default."""
         default = dataclasses.asdict(TrainingConfig())
         chosen = dataclasses.asdict(self.training)
         training = {key: value for key, value in chosen.items() if value != default[key]}
-        return {**dataclasses.asdict(self), "training": training}
+        said = {**dataclasses.asdict(self), "training": training}
+        if self.embedding_scale == 1.0:
+            del said["embedding_scale"]  # rows from before it was there are of the same recipe
+        return said
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +89,7 @@ class Config:
         return cls(values["dataset"], entries)
 
 
-_SHARED = ("training", "hyper_parameters", "reduce_rate")
+_SHARED = ("training", "hyper_parameters", "reduce_rate", "embedding_scale")
 
 
 def _entry(where: str, name: str, values: dict[str, Any], own: dict[str, Any]) -> Entry:

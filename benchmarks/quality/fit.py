@@ -11,6 +11,8 @@ import tensorflow as tf
 from benchmarks.quality.config import Recipe
 from benchmarks.quality.held_out import HeldOut, Splits, means
 from recommenders_tf import registry, training
+from recommenders_tf.layers.stacked_embedding import StackedEmbedding
+from recommenders_tf.models.base import Recommender, example_batch
 
 _LOWEST_RATE = 1e-6
 
@@ -22,11 +24,21 @@ def fit(recipe: Recipe, splits: Splits, seed: int) -> Any:
     with training.prepare(config).scope():
         model = registry.get(recipe.model)(splits.train.schema, **recipe.hyper_parameters)
         training.compile_model(model, config)
+    if recipe.embedding_scale != 1.0:
+        scale_embeddings(model, recipe.embedding_scale)
     watch = []
     if patience is not None and splits.watched is not None:
         watch = [BestEpoch(splits.watched, patience, recipe.reduce_rate)]
     training.train(model, splits.train, config, callbacks=watch)
     return model
+
+
+def scale_embeddings(model: Recommender, factor: float) -> None:
+    """Multiply the first values of all embedding tables, so that training starts nearer to 0."""
+    model(example_batch(model.schema))
+    for layer in model.submodules:
+        if isinstance(layer, StackedEmbedding):
+            layer.embeddings.assign(factor * layer.embeddings)
 
 
 class BestEpoch(tf.keras.callbacks.Callback):

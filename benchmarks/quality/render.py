@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 def render() -> pathlib.Path:
     """Write the page, and the short table of the README, and return the path of the page."""
-    rows = newest(read(RESULTS))
+    rows = sorted(newest(read(RESULTS)), key=_table)
     tables = dict.fromkeys((row["dataset"], row["protocol"]) for row in rows)
     parts = [_HEAD]
     for dataset, protocol in tables:

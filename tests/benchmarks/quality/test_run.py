@@ -143,6 +143,16 @@ def test_training_ends_with_the_weights_of_the_best_epoch():
     assert float(model.optimizer.learning_rate) == pytest.approx(0.25)
 
 
+def test_embeddings_may_start_nearer_to_zero(toy):
+    models = [registry.get("deepfm")(toy.train.schema) for _ in range(2)]
+    for model, factor in zip(models, (1.0, 0.01), strict=True):
+        fit.scale_embeddings(model, factor)
+    for name in ("user_id", "item_id"):
+        plain, small = (model.embed.table(name).numpy() for model in models)
+        assert np.std(small) == pytest.approx(0.01 * np.std(plain), rel=0.2)
+        assert not small[:2].any()
+
+
 class _StartAtZero(tf.keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.model.build([1, 1])
