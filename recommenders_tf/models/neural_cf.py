@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from recommenders_tf.data.interactions import interaction_matrix
+from recommenders_tf.data.row_source import RowSource
+from recommenders_tf.features import get_column
 from recommenders_tf.layers import MLP, FeatureEmbedding
+from recommenders_tf.layers.unseen_negatives import UnseenNegatives
 from recommenders_tf.models.sampled_retriever import SampledRetriever
 from recommenders_tf.schema import FeatureSchema
 
 INIT_STDDEV = 0.01
+_TRIES = 3
 
 
 class Branch(tf.keras.layers.Layer):
@@ -121,7 +127,10 @@ class TowerBranch(Branch):
 class NeuralCF(SampledRetriever):
     """Scores a pair of ids by the sum of its branches' logits.
 
-    A network is no inner product, so the whole catalogue is scored one user at a time.
+    A network is no inner product, so the whole catalogue is scored one user at a time. Negatives
+    are drawn uniformly from the items that the user has not met, as in the paper; who has met what
+    is known where `fit` has an `EncodedLog` or `ColumnarData`. One that is still met after a few
+    draws does not count.
 
     Args:
         schema: Fitted schema; only the ids of user and item are used.
@@ -141,6 +150,21 @@ class NeuralCF(SampledRetriever):
     ) -> None:
         super().__init__(schema, num_negatives, learning_rate, **kwargs)
         self.branches = list(branches)
+        self.negatives = UnseenNegatives(schema.vocabulary_size(schema.item_id), _TRIES)
+
+    def training_rows(self, source: RowSource) -> RowSource:
+        """Take who has met what, for the negatives, and return the events."""
+        events = source.columns([self.schema.user_id.name, self.schema.item_id.name])
+        ones = np.ones(len(events[self.schema.user_id.name]), np.float32)
+        self.negatives.assign(interaction_matrix(events, self.schema, ones, "any"))
+        return source
+
+    def draw_negatives(self, features: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return items that the users have not met, and whether each is one."""
+        users = get_column(features, self.schema.user_id.name)
+        drawn = self.negatives(tf.repeat(users, self.num_negatives))
+        items, counts = (tf.reshape(part, [-1, self.num_negatives]) for part in drawn)
+        return items, counts
 
     def encode_query(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return what every branch makes of the users, side by side."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -17,8 +18,9 @@ class SampledRetriever(Retriever):
     """A retrieval model with the logistic loss of each event and of items that stand beside it.
 
     Each event is a positive, with `num_negatives` items drawn uniformly from the catalogue, anew
-    at every step, as its negatives. A subclass writes `encode_query` and `encode_candidates`.
-    Metrics of `compile` get 1 and zeros, and the logits, `[batch, 1 + num_negatives]`.
+    at every step, as its negatives; `draw_negatives` may draw others. A subclass writes
+    `encode_query` and `encode_candidates`. Metrics of `compile` get 1 and zeros, and the logits,
+    `[batch, 1 + num_negatives]`.
 
     Args:
         schema: Fitted schema.
@@ -56,6 +58,19 @@ class SampledRetriever(Retriever):
         """Return Adam that touches only the rows of the batch."""
         return LazyAdam(self.learning_rate)
 
+    def draw_negatives(
+        self, features: Mapping[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Return items that stand beside the events, int64 `[events, num_negatives]`.
+
+        Args:
+            features: Encoded events.
+
+        Returns:
+            The items, and whether each counts, bool of their shape; None where all do.
+        """
+        return self.negatives(features[self.schema.item_id.name]), None
+
     def score_listed(self, query: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
         """Return the score of every query with the candidates that are listed beside it.
 
@@ -78,11 +93,17 @@ class SampledRetriever(Retriever):
         features, _, _ = tf.keras.utils.unpack_x_y_sample_weight(inputs)
         query = self.encode_query(features)
         events, name = tf.shape(query)[0], self.schema.item_id.name
-        items = tf.concat([features[name][:, tf.newaxis], self.negatives(query)], axis=1)
+        drawn, counts = self.draw_negatives(features)
+        items = tf.concat([features[name][:, tf.newaxis], drawn], axis=1)
         flat = self.encode_candidates({name: tf.reshape(items, [-1])})
         candidates = tf.reshape(flat, [events, 1 + self.num_negatives, flat.shape[-1]])
         logits = self.score_listed(query, candidates)
         labels = tf.concat([tf.ones([events, 1]), tf.zeros_like(logits[:, 1:])], axis=1)
-        loss = self.task(tf.reshape(labels, [-1, 1]), tf.reshape(logits, [-1, 1]))
+        weights = None
+        if counts is not None:
+            weights = tf.concat([tf.ones([events, 1]), tf.cast(counts, tf.float32)], axis=1)
+            weights = tf.reshape(weights, [-1, 1])
+        flat_labels, flat_logits = (tf.reshape(part, [-1, 1]) for part in (labels, logits))
+        loss = self.task(flat_labels, flat_logits, sample_weight=weights)
         self.update_metrics(labels, logits)
         return (loss + self.penalty(query, candidates)) / tf.cast(events, tf.float32)

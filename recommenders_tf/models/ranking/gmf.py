@@ -18,8 +18,8 @@ class GMF(NeuralCF):
 
     The score is that of eq. 9 and 11, an inner product whose terms have learned weights h; the
     loss is the binary cross-entropy of eq. 7, where each event is a positive with `num_negatives`
-    items drawn anew at every step. Only p and q start from the paper's Gaussian, h as in the
-    authors' program.
+    items that the user has not met, drawn anew at every step. Only p and q start from the paper's
+    Gaussian, h as in the authors' program.
 
     When to choose it:
         As the linear half of `neumf`, to see what its network adds. `mf` has biases and a penalty

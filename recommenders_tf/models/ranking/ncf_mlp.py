@@ -15,10 +15,10 @@ class NCFMLP(NeuralCF):
     """Scores a pair by hᵀ φ_L(… φ₂([p_u; q_i])), trained to tell events from sampled negatives.
 
     The score is that of eq. 10, φ_l(z) = max(0, W_lᵀ z + b_l); the loss is the binary cross-entropy
-    of eq. 7, where each event is a positive with `num_negatives` items drawn anew at every step.
-    The tower is the one of the authors' program for eight predictive factors, 64 → 32 → 16 → 8
-    (the paper's text has vectors half as wide). As there, the Gaussian of the paper starts p and q
-    only, and the score has a bias.
+    of eq. 7, where each event is a positive with `num_negatives` items that the user has not met,
+    drawn anew at every step. The tower is the one of the authors' program for eight predictive
+    factors, 64 → 32 → 16 → 8 (the paper's text has vectors half as wide). As there, the Gaussian of
+    the paper starts p and q only, and the score has a bias.
 
     When to choose it:
         As the network half of `neumf`, to see what its product adds. Alone it has to learn even

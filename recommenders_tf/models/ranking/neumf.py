@@ -26,10 +26,10 @@ class NeuMF(Pretraining, NeuralCF):
 
     φ_GMF = p_u ⊙ q_i and φ_MLP, the last layer of a network over [p_u; q_i], have vectors of their
     own (eq. 12); the loss is the binary cross-entropy of eq. 7, where each event is a positive
-    with `num_negatives` items drawn anew at every step. With `pretrain_epochs` a `GMF` and an
-    `NCFMLP` are trained first, by lazy Adam, and the model begins as their mixture
-    h = [α h_GMF; (1 − α) h_MLP] (eq. 13), which plain SGD then goes on to train, as in the paper.
-    The tower is that of the authors' program; see `NCFMLP`.
+    with `num_negatives` items that the user has not met, drawn anew at every step. With
+    `pretrain_epochs` a `GMF` and an `NCFMLP` are trained first, by lazy Adam, and the model begins
+    as their mixture h = [α h_GMF; (1 − α) h_MLP] (eq. 13), which plain SGD then goes on to train,
+    as in the paper. The tower is that of the authors' program; see `NCFMLP`.
 
     When to choose it:
         To compare with the literature, where it is the usual neural baseline. A tuned `mf` is

@@ -71,6 +71,35 @@ def test_negatives_are_drawn_anew(model, batch) -> None:
 
 
 @pytest.mark.parametrize("cls", MODELS)
+def test_negatives_are_items_that_the_user_has_not_met(cls, train) -> None:
+    """He et al. 2017, section 3.1.1: drawn from the unobserved pairs."""
+    model = cls(train.schema, num_negatives=50)
+    model.training_rows(train)
+    events = train.columns(["user_id", "item_id"])
+    met = set(zip(events["user_id"].tolist(), events["item_id"].tolist(), strict=True))
+    users = np.unique(events["user_id"])
+    features = {"user_id": tf.constant(users), "item_id": tf.constant(users)}
+    items, counts = (part.numpy() for part in model.draw_negatives(features))
+    drawn = {(u, i) for u, row, ok in zip(users, items, counts, strict=True) for i in row[ok]}
+    assert not drawn & met
+    assert counts.mean() > 0.99
+    assert len(drawn) > 0.3 * (
+        len(users) * train.schema.vocabulary_size(train.schema.item_id) - len(met)
+    )
+
+
+def test_a_negative_that_does_not_count_has_no_part_in_the_loss(schema, batch) -> None:
+    model = GMF(schema)
+    model.draw_negatives = lambda features: (
+        tf.fill([6, 4], tf.constant(3, tf.int64)),
+        tf.constant([[True, False, False, False]] * 6),
+    )
+    model(batch)
+    model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+    np.testing.assert_allclose(model.compute_loss((batch,)), 2 * np.log(2), rtol=1e-5)
+
+
+@pytest.mark.parametrize("cls", MODELS)
 def test_vectors_start_small(cls, schema, batch) -> None:
     model = cls(schema)
     model(batch)
