@@ -11,6 +11,9 @@ from scipy import sparse
 _MOST_DENSE = 2**24
 """Values up to which a matrix is ever made dense: 64 MiB, and ten times that while it is filled."""
 
+_ENTRIES_AT_ONCE = 2**22
+"""Entries of rows up to which all lines of a product are summed at once: some 100 MiB."""
+
 _PRODUCTS_PER_ENTRY = 1000
 _PLACED_PER_ENTRY = 1.5
 """Products, and places of a matrix filled, in the time in which one entry of a row is summed."""
@@ -76,14 +79,13 @@ class SparseRows(tf.keras.layers.Layer):
         places = tf.stack([columns.value_rowids(), columns.flat_values], axis=1)
         return tf.SparseTensor(places, values, [columns.nrows(), self.num_columns])
 
-    # A function, or else a loop of Python where there is no graph.
-    @tf.function(autograph=False, reduce_retracing=True)
     def product(self, weights: tf.Tensor, is_there: tf.Tensor) -> tf.Tensor:
         """Return weights times the matrix, at the cost of what the weighted rows hold.
 
-        One line of weights is taken after another, so that memory is for the rows of one. Where
-        all lines together ask for so much that a product of dense matrices takes less time, and the
-        matrix is not too large for it, it is made dense for the call.
+        The rows of all lines of weights are taken at once while they hold little; beyond that one
+        line after another, so that memory is for the rows of one. Where all lines together ask for
+        so much that a product of dense matrices takes less time, and the matrix is not too large
+        for it, it is made dense for the call.
 
         Args:
             weights: float32 `[batch, num_rows]`.
@@ -93,29 +95,47 @@ class SparseRows(tf.keras.layers.Layer):
             float32 `[batch, num_columns]`.
         """
 
-        def line(parts: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
-            rows = tf.where(parts[1])[:, 0]
-            columns, values = self.entries(rows)
-            values *= tf.gather(tf.gather(parts[0], rows), columns.value_rowids())
-            return tf.math.unsorted_segment_sum(values, columns.flat_values, self.num_columns)
+        def at_once() -> tf.Tensor:
+            return self._sums(weights, is_there)
 
         def by_line() -> tf.Tensor:
             spec = tf.TensorSpec([self.num_columns], tf.float32)
-            return tf.map_fn(line, (weights, is_there), fn_output_signature=spec)
+            return tf.map_fn(
+                lambda line: self._sums(line[0][tf.newaxis], line[1][tf.newaxis])[0],
+                (weights, is_there),
+                fn_output_signature=spec,
+            )
+
+        held = tf.cast(self.splits[1:] - self.splits[:-1], tf.float32)
+        asked = tf.reduce_sum(tf.linalg.matvec(tf.cast(is_there, tf.float32), held))
+
+        def summed() -> tf.Tensor:
+            return tf.cond(asked <= _ENTRIES_AT_ONCE, at_once, by_line)
 
         size = self.num_rows * self.num_columns
         if size > _MOST_DENSE:
-            return by_line()
+            return summed()
 
         def dense() -> tf.Tensor:
             matrix, _ = self(tf.range(self.num_rows, dtype=tf.int64))
             return tf.matmul(tf.where(is_there, weights, 0.0), matrix)
 
-        held = tf.cast(self.splits[1:] - self.splits[:-1], tf.float32)
-        asked = tf.reduce_sum(tf.linalg.matvec(tf.cast(is_there, tf.float32), held))
         products = tf.cast(tf.shape(weights)[0], tf.float32) * size / _PRODUCTS_PER_ENTRY
         filled = (tf.reduce_sum(held) + size) / _PLACED_PER_ENTRY
-        return tf.cond(asked > products + filled, dense, by_line)
+        return tf.cond(asked > products + filled, dense, summed)
+
+    def _sums(self, weights: tf.Tensor, is_there: tf.Tensor) -> tf.Tensor:
+        """Return weights times the matrix in the memory of what the weighted rows hold."""
+        places = tf.where(is_there)
+        columns, values = self.entries(places[:, 1])
+        owners = columns.value_rowids()
+        values *= tf.gather(tf.gather_nd(weights, places), owners)
+        lines = tf.gather(places[:, 0], owners)
+        number = tf.shape(weights, tf.int64)[0]
+        sums = tf.math.unsorted_segment_sum(
+            values, lines * self.num_columns + columns.flat_values, number * self.num_columns
+        )
+        return tf.reshape(sums, [number, self.num_columns])
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""

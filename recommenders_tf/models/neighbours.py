@@ -27,7 +27,7 @@ SIMILARITIES = ("cosine", "pearson", "adjusted_cosine", "jaccard")
 
 _BLOCK_VALUES = 2**20
 _LEAST_ROWS = 16
-_LOSS_USERS = 256
+_LOSS_USERS = 64
 
 
 class NeighbourRetriever(HistoryRetriever):

@@ -12,12 +12,14 @@ MATRIX = sparse.random(20, 6, 0.3, "csr", np.float32, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
-    ("entry", "most_dense"),
-    [(1e-9, 2**26), (1e9, 2**26), (1e9, 0)],
-    ids=["lines", "dense", "large"],
+    ("entry", "most_dense", "at_once"),
+    [(1e-9, 2**26, 2**22), (1e-9, 2**26, 0), (1e9, 2**26, 0), (1e9, 0, 0)],
+    ids=["entries", "lines", "dense", "large"],
 )
-def test_product_with_a_dense_matrix(entry, most_dense, monkeypatch) -> None:
-    """Line by line where an entry costs nothing, at once where it costs much, never if large."""
+@pytest.mark.parametrize("wrap", [tf.function, lambda call: call], ids=["graph", "eager"])
+def test_product_with_a_dense_matrix(entry, most_dense, at_once, wrap, monkeypatch) -> None:
+    """Of the entries at once or line by line; dense where an entry costs much, unless large."""
+    monkeypatch.setattr(sparse_rows, "_ENTRIES_AT_ONCE", at_once)
     monkeypatch.setattr(sparse_rows, "_PRODUCTS_PER_ENTRY", entry)
     monkeypatch.setattr(sparse_rows, "_PLACED_PER_ENTRY", entry)
     monkeypatch.setattr(sparse_rows, "_MOST_DENSE", most_dense)
@@ -27,7 +29,7 @@ def test_product_with_a_dense_matrix(entry, most_dense, monkeypatch) -> None:
     weights = random.normal(size=(5, 20)).astype(np.float32)
     there = random.random((5, 20)) < 0.5
     there[2] = False
-    found = layer.product(tf.constant(weights), tf.constant(there))
+    found = wrap(layer.product)(tf.constant(weights), tf.constant(there))
     np.testing.assert_allclose(found, (weights * there) @ MATRIX.toarray(), rtol=1e-5, atol=1e-6)
 
 
