@@ -41,7 +41,7 @@ class TrainingOptions:
         str | None,
         _option("Such as lazy_adam; by default that of the model's paper.", metavar="NAME"),
     ] = None
-    learning_rate: Annotated[float | None, _option("Of --optimizer.")] = None
+    learning_rate: Annotated[float | None, _option("Of --optimizer, or of the model's own.")] = None
     clip_norm: Annotated[
         float | None, _option("Scale gradients whose norm, all together, is larger.")
     ] = None

@@ -133,6 +133,11 @@ class Recommender(tfrs.models.Model):
                 "`fit` got raw events: encode them first, "
                 "`train = recommenders_tf.data.encode(log)`."
             )
+        # What is indexed while an epoch is measured is stale in the next one.
+        stale = tf.keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda *_: self._set_serving(self._tables, None)
+        )
+        kwargs["callbacks"] = [*(kwargs.get("callbacks") or []), stale]
         if isinstance(x, RowSource):
             rows = self.training_rows(x)
             history = super().fit(rows.batches(batch_size or BLOCK_ROWS), *args, **kwargs)

@@ -57,7 +57,6 @@ class BestWeights(tf.keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure; keep the weights if they are the best so far."""
-        self.model.bind(self.model.tables)  # what it had indexed before is stale
         arguments = {"verbose": 0} if self.model.kind == "ranking" else {}
         values = evaluate_locally(self.model, self._validation, **arguments)
         if logs is not None:

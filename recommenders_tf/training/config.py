@@ -17,7 +17,8 @@ class TrainingConfig:
         seed: Of the initial weights, the order of the examples, dropout and the negatives.
         optimizer: Name of an optimizer, see `recommenders_tf.optimizers.get`; None takes the one
             of the model's paper.
-        learning_rate: Of that optimizer; None takes its default.
+        learning_rate: Of that optimizer, or of the model's own; None takes the default. Of a model
+            with several optimizers it is that of the deep part.
         clip_norm: Most that the norm of all gradients together may be; None lets them be.
         embedding_l2: Factor λ of the penalty λ/2 Σ v² on all embedding tables; above 0 every step
             writes every row of them.
@@ -75,11 +76,6 @@ class TrainingConfig:
         if self.precision not in PRECISIONS:
             raise ValueError(
                 f"`precision` is `{self.precision}`; it must be one of {', '.join(PRECISIONS)}."
-            )
-        if self.learning_rate is not None and self.optimizer is None:
-            raise ValueError(
-                f"`learning_rate` is {self.learning_rate} without an `optimizer` that it is for: "
-                "name one, such as `lazy_adam`, or set the model's own `learning_rate`."
             )
         if self.devices not in ("auto", "cpu") and not self.gpus:
             raise ValueError(

@@ -42,11 +42,17 @@ def compile_model(model: Recommender, config: TrainingConfig) -> None:
         >>> compile_model(model, TrainingConfig(optimizer="adagrad", learning_rate=0.1))
         >>> round(float(model.optimizer.learning_rate), 3)
         0.1
+        >>> compile_model(model, TrainingConfig(learning_rate=0.2))
+        >>> type(model.optimizer).__name__, round(float(model.optimizer.learning_rate), 3)
+        ('LazyAdam', 0.2)
     """
     optimizer = None
     if config.optimizer is not None:
         rate = {} if config.learning_rate is None else {"learning_rate": config.learning_rate}
         optimizer = optimizers.get(config.optimizer, **rate)
+    elif config.learning_rate is not None:
+        optimizer = model.default_optimizer()
+        optimizer.learning_rate = config.learning_rate
     model.compile(
         optimizer,
         micro_batches=config.micro_batches,

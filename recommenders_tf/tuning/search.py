@@ -127,7 +127,9 @@ class Search:
         self.metric = METRICS[cls.kind]
         self._folder, self._workers = folder, search.workers
         self._space, self._report = space, report
-        defaults = vars(training) | registry.hyper_parameters(cls)
+        # Of models without an argument for it the class knows the rate of the optimizer.
+        rate = {"learning_rate": training.learning_rate or getattr(cls, "learning_rate", None)}
+        defaults = vars(training) | rate | registry.hyper_parameters(cls)
         self._oracle = oracles.make_oracle(
             search.method,
             oracles.to_keras_tuner(space, defaults),

@@ -10,6 +10,7 @@ from recommenders_tf.search_space import COMMON, Choice, Range, complete
 from recommenders_tf.training import TrainingConfig
 
 NOTHING_TO_TUNE = {"content", "popularity"}
+RATE = 0.001  # of the optimizer of models that have no argument for it
 TRAINING = {field.name: field.default for field in dataclasses.fields(TrainingConfig)}
 
 
@@ -22,10 +23,10 @@ def schema():
 def test_a_space_names_arguments_and_holds_their_defaults(name):
     cls = registry.get(name)
     arguments, space = registry.hyper_parameters(cls), cls.info.search_space
-    assert set(space) <= set(arguments) | {"batch_size"}
+    assert set(space) <= set(arguments) | {"batch_size", "learning_rate"}
     outside = {
         argument: (default, space[argument])
-        for argument, default in (TRAINING | arguments).items()
+        for argument, default in (TRAINING | {"learning_rate": RATE} | arguments).items()
         if argument in space and default not in space[argument]
     }
     assert not outside

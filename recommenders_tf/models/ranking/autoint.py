@@ -11,15 +11,14 @@ from recommenders_tf.layers import MLP, FeatureEmbedding, FieldAttention
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
-from recommenders_tf.search_space import Choice, Range
+from recommenders_tf.search_space import Choice
 
 
 @register(
     paper="Song et al.: AutoInt: Automatic Feature Interaction Learning via Self-Attentive Neural "
     "Networks, CIKM 2019, arXiv:1810.11921",
     search_space={
-        "attention_layers": Range(1, 4),
-        "attention_units": Choice((16, 32, 64)),
+        "attention_units": Choice(((32,), (32, 32), (16, 16, 16), (64, 64, 64))),
         "heads": Choice((1, 2, 4)),
     },
 )
@@ -40,8 +39,7 @@ class AutoInt(Ranker):
         schema: Fitted schema with a label. All columns must have the same `embedding_dim`, as they
             share the projections.
         embedding_dim: Width of the embeddings.
-        attention_layers: Number of layers of attention.
-        attention_units: Width of each head.
+        attention_units: Width of each head, of one layer of attention after another.
         heads: Number of heads of each layer.
         hidden_units: Hidden layers of the deep network of AutoInt+; empty for none.
         dropout: Share of values dropped after each hidden layer.
@@ -55,7 +53,7 @@ class AutoInt(Ranker):
     Example:
         >>> from recommenders_tf import data
         >>> train = data.encode(data.load("synthetic"))
-        >>> model = AutoInt(train.schema, attention_layers=2, hidden_units=(32,))
+        >>> model = AutoInt(train.schema, attention_units=(16, 16), hidden_units=(32,))
         >>> model.compile()
         >>> _ = model.fit(train, epochs=1, verbose=0)
         >>> model.score(train.log.events[:3]).shape
@@ -66,8 +64,7 @@ class AutoInt(Ranker):
         self,
         schema: FeatureSchema,
         embedding_dim: int = 16,
-        attention_layers: int = 3,
-        attention_units: int = 32,
+        attention_units: Sequence[int] = (32, 32, 32),
         heads: int = 2,
         hidden_units: Sequence[int] = (),
         dropout: float = 0.0,
@@ -77,7 +74,6 @@ class AutoInt(Ranker):
     ) -> None:
         super().__init__(schema, **kwargs)
         self.embedding_dim = embedding_dim
-        self.attention_layers = attention_layers
         self.attention_units = attention_units
         self.heads = heads
         self.hidden_units = hidden_units
@@ -89,8 +85,8 @@ class AutoInt(Ranker):
             schema, columns, embedding_dim, numeric="vector", output="stacked", name="embed"
         )
         self.attend = [
-            FieldAttention(attention_units, heads, name=f"attend_{layer}")
-            for layer in range(attention_layers)
+            FieldAttention(units, heads, name=f"attend_{layer}")
+            for layer, units in enumerate(attention_units)
         ]
         self.logit = tf.keras.layers.Dense(1, name="logit")
         self.deep = None

@@ -22,6 +22,7 @@ _STRUCTURES = ("stacked", "parallel")
     search_space={
         "cross_layers": Range(1, 5),
         "structure": Choice(("stacked", "parallel")),
+        "learning_rate": Range(1e-4, 0.1, "log"),
     },
 )
 class DCNV2(Ranker):

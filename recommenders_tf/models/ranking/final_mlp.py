@@ -11,13 +11,15 @@ from recommenders_tf.layers import MLP, BilinearFusion, FeatureEmbedding, Featur
 from recommenders_tf.models.ranker import Ranker
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema, Role
+from recommenders_tf.search_space import Range
 
 _PARTS = ("first", "second")
 
 
 @register(
     paper="Mao et al.: FinalMLP: An Enhanced Two-Stream MLP Model for CTR Prediction, AAAI 2023, "
-    "arXiv:2304.00902"
+    "arXiv:2304.00902",
+    search_space={"learning_rate": Range(1e-4, 0.1, "log")},
 )
 class FinalMLP(Ranker):
     """Predicts σ(b + w₁ᵀo₁ + w₂ᵀo₂ + Σₕ o₁ₕᵀ Wₕ o₂ₕ) from two networks o₁ and o₂ over all features.

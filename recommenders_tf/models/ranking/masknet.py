@@ -22,6 +22,7 @@ _STRUCTURES = ("parallel", "serial")
     search_space={
         "structure": Choice(("parallel", "serial")),
         "reduction_ratio": Range(0.5, 4.0),
+        "learning_rate": Range(1e-4, 0.1, "log"),
     },
 )
 class MaskNet(Ranker):
@@ -49,7 +50,6 @@ class MaskNet(Ranker):
             tell, as on small data whose penalty holds rare ids near 0.
         hidden_units: Hidden layers of the deep network of the parallel structure.
         dropout: Share of values dropped after each hidden layer.
-        learning_rate: Of lazy Adam.
         **kwargs: Of the Keras model.
 
     Raises:
@@ -76,7 +76,6 @@ class MaskNet(Ranker):
         embedding_norm: bool = True,
         hidden_units: Sequence[int] = (400, 400, 400),
         dropout: float = 0.0,
-        learning_rate: float = 0.001,
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
@@ -91,7 +90,6 @@ class MaskNet(Ranker):
         self.embedding_norm = embedding_norm
         self.hidden_units = hidden_units
         self.dropout = dropout
-        self.learning_rate = learning_rate
         columns = [column.name for column in schema.uncrossed]
         self.embed = FeatureEmbedding(
             schema, columns, embedding_dim, numeric="vector", output="stacked", name="embed"

@@ -17,7 +17,7 @@ from recommenders_tf.search_space import Range
 @register(
     paper="Tang et al.: Progressive Layered Extraction (PLE): A Novel Multi-Task Learning (MTL) "
     "Model for Personalized Recommendations, RecSys 2020, doi:10.1145/3383313.3412236",
-    search_space={"levels": Range(1, 3)},
+    search_space={"levels": Range(1, 3), "learning_rate": Range(1e-4, 0.1, "log")},
 )
 class PLE(MultiTaskRanker):
     """Predicts each label by a tower over its mixture at the last level: yₖ = σ(tᵏ(gᵏ'ᴺ(x))).

@@ -60,3 +60,19 @@ def test_layers_with_a_kernel_train_under_xla_without_it() -> None:
     assert history["loss"][1] < history["loss"][0]
     model.compile()
     assert all(layer.native for layer in kernels)
+
+
+def test_a_callback_measures_the_weights_of_its_epoch(planted_log) -> None:
+    """And not what was indexed when an epoch before was measured."""
+    train, test = planted_log.split("leave_last_out")
+    encoded = rtf.data.encode(train)
+    model = rtf.models.MF(encoded.schema, learning_rate=0.05)
+    model.compile()
+    model.bind(encoded.tables)
+    measured = []
+    watch = tf.keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: measured.append(model.evaluate(test)["NDCG@10"])
+    )
+    model.fit(encoded, epochs=6, verbose=0, callbacks=[watch])
+    assert measured[-1] == model.evaluate(test)["NDCG@10"]
+    assert measured[-1] > measured[0]

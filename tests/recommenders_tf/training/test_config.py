@@ -16,7 +16,7 @@ from recommenders_tf.training import TrainingConfig
         ({"patience": 0}, "`patience` must be at least 1; it is 0"),
         ({"clip_norm": 0.0}, "`clip_norm` must be above 0; it is 0.0"),
         ({"optimizer": "sgd", "learning_rate": -1.0}, "`learning_rate` must be above 0"),
-        ({"learning_rate": 0.1}, "`learning_rate` is 0.1 without an `optimizer`"),
+        ({"learning_rate": -0.1}, "`learning_rate` must be above 0; it is -0.1"),
         ({"seed": -1}, "`seed` must be at least 0; it is -1"),
         ({"embedding_l2": -0.1}, "`embedding_l2` must be at least 0; it is -0.1"),
         ({"precision": "float16"}, "`precision` is `float16`; it must be one of float32, mixed_b"),

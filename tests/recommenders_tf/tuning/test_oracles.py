@@ -26,7 +26,7 @@ def drawn_values(hyper_parameters, seed):
 def test_what_is_drawn_lies_in_the_space_of_each_model(name):
     cls = registry.get(name)
     space = cls.info.search_space
-    defaults = {"batch_size": 1024} | registry.hyper_parameters(cls)
+    defaults = {"batch_size": 1024, "learning_rate": 0.001} | registry.hyper_parameters(cls)
     found = oracles.to_keras_tuner(space, defaults)
     begin = oracles.from_keras_tuner(space, found.values)
     assert begin == {argument: defaults[argument] for argument in space}

@@ -19,7 +19,7 @@ def attend(vectors, layer):
 @pytest.mark.parametrize("hidden_units", [(), (5,)])
 def test_equation(schema, batch, randomized, hidden_units) -> None:
     """Song et al. 2019, eq. 5 to 9; AutoInt+ adds a network over the first vectors."""
-    model = randomized(AutoInt(schema, 3, 2, 4, 2, hidden_units))
+    model = randomized(AutoInt(schema, 3, (4, 4), 2, hidden_units))
     vectors = model.embed(batch).numpy()
     attended = vectors
     for layer in model.attend:
