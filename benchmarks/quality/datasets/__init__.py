@@ -19,6 +19,7 @@ _MODULES = {
     "citeulike-a-new-items": "citeulike",
     "criteo-8k": "criteo",
     "frappe": "frappe",
+    "frappe-redrawn": "frappe",
     "gowalla": "lists",
     "ipinyou": "ipinyou",
     "lastfm": "leave_one_out",
@@ -34,8 +35,13 @@ _MODULES = {
 }
 
 
-DRAWN = {"movielens-100k-75-25", "movielens-100k-ratings", "movielens-1m-ratings"}
-"""Data of which each seed draws a test part of its own, as their papers do or one would have to."""
+DRAWN = {
+    "frappe-redrawn",
+    "movielens-100k-75-25",
+    "movielens-100k-ratings",
+    "movielens-1m-ratings",
+}
+"""Data of which each seed draws a part of its own, as their papers do or one would have to."""
 
 
 def load(name: str, validation: bool = False, seed: int = 0) -> Splits:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.quality import datasets
-from benchmarks.quality.datasets import ratings
+from benchmarks.quality.datasets import frappe, ratings
 from benchmarks.quality.held_out import Candidates, means
 from recommenders_tf import data
 from recommenders_tf.models import Popularity
@@ -237,3 +237,22 @@ def test_new_papers_are_in_nobodys_training(papers):
     watched = held_out.measured.log
     assert not set(watched.events["item"]) & set(held_out.train.log.events["item"])
     assert not pairs_of(watched) & pairs_of(test)
+
+
+def test_other_negatives_of_frappe_are_apps_that_the_user_never_used():
+    random = np.random.default_rng(0)
+    context = random.integers(5, size=60).astype(str).astype(object)
+    used = pd.DataFrame({"label": 1.0, "user": ["1", "2"] * 30, "context": context})
+    used["item"] = random.integers(8, size=60).astype(str).astype(object)
+    parts = {"train": used[:40], "validation": used[40:50], "test": used[50:]}
+    parts["test"] = pd.concat([parts["test"], used[:8].assign(label=-1.0, item="9")])
+    drawn = frappe.redrawn(parts, seed=1)
+    negatives = drawn[drawn["label"] < 0]
+    assert (len(drawn), len(negatives)) == (120, 80)
+    ever = set(zip(used["user"], used["item"], strict=True))
+    assert not ever & set(zip(negatives["user"], negatives["item"], strict=True))
+    assert set(negatives["item"]) <= {*used["item"], "9"}
+    kept = ["user", "context"]
+    counts = (part[kept].value_counts().sort_index() for part in (negatives, used[:40]))
+    assert next(counts).equals(2 * next(counts))
+    assert not drawn.equals(frappe.redrawn(parts, seed=2))
