@@ -137,7 +137,7 @@ class Recommender(tfrs.models.Model):
         stale = tf.keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda *_: self._set_serving(self._tables, None)
         )
-        kwargs["callbacks"] = [*(kwargs.get("callbacks") or []), stale]
+        kwargs["callbacks"] = [*tf.nest.flatten(kwargs.get("callbacks") or []), stale]
         if isinstance(x, RowSource):
             rows = self.training_rows(x)
             history = super().fit(rows.batches(batch_size or BLOCK_ROWS), *args, **kwargs)

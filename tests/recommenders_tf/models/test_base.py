@@ -73,6 +73,6 @@ def test_a_callback_measures_the_weights_of_its_epoch(planted_log) -> None:
     watch = tf.keras.callbacks.LambdaCallback(
         on_epoch_end=lambda *_: measured.append(model.evaluate(test)["NDCG@10"])
     )
-    model.fit(encoded, epochs=6, verbose=0, callbacks=[watch])
+    model.fit(encoded, epochs=6, verbose=0, callbacks=watch)  # one alone, as Keras takes it
     assert measured[-1] == model.evaluate(test)["NDCG@10"]
     assert measured[-1] > measured[0]
