@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from recommenders_tf.layers.lower_bound import lower_bound
+
 
 @tf.keras.saving.register_keras_serializable("recommenders_tf")
 class PopularNegatives(tf.keras.layers.Layer):
@@ -57,15 +59,16 @@ class PopularNegatives(tf.keras.layers.Layer):
     def assign(self, counts: np.ndarray) -> None:
         """Take how often each id occurs, `[ids]`; an id that does not is never drawn."""
         weights = np.where(counts > 0, np.maximum(counts, 1.0) ** self.power, 0.0)
-        self.shares.assign(np.cumsum(weights) / weights.sum())
+        sums = np.cumsum(weights)
+        self.shares.assign(sums / sums[-1])
 
     def call(self, examples: tf.Tensor) -> tf.Tensor:
         """Return the ids."""
         drawn = self.generator.uniform(
-            [tf.shape(examples)[0] * self.num_negatives], dtype="float64"
+            [tf.shape(examples)[0], self.num_negatives], dtype="float64"
         )
-        ids = tf.searchsorted(self.shares, drawn, side="right", out_type=tf.int64)
-        return tf.reshape(ids, [-1, self.num_negatives])
+        # From (0, 1], so that the first share as large is of an id that occurs.
+        return lower_bound(tf.convert_to_tensor(self.shares), 1 - drawn)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""

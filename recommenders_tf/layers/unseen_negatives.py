@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
+from recommenders_tf.layers.lower_bound import lower_bound
 from recommenders_tf.schema import FIRST_ID
 
 _END = np.iinfo(np.int64).max
@@ -76,9 +77,10 @@ class UnseenNegatives(tf.keras.layers.Layer):
         shape = [tf.shape(users)[0], self.tries]
         high = max(self.num_items, FIRST_ID + 1)
         drawn = self.generator.uniform(shape, FIRST_ID, high, tf.int64)
-        wanted = tf.reshape(users[:, tf.newaxis] * self.num_items + drawn, [-1])
-        nearest = tf.gather(self.keys, tf.searchsorted(self.keys, wanted))
-        is_unseen = tf.reshape(nearest != wanted, shape)
+        wanted = users[:, tf.newaxis] * self.num_items + drawn
+        keys = tf.convert_to_tensor(self.keys)
+        nearest = tf.gather(keys, lower_bound(keys, wanted))
+        is_unseen = nearest != wanted
         first = tf.argmax(tf.cast(is_unseen, tf.int32), axis=1)
         return tf.gather(drawn, first, batch_dims=1), tf.reduce_any(is_unseen, axis=1)
 
