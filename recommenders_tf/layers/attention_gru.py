@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import tensorflow as tf
 
+from recommenders_tf import native
+
+_KERNEL = "layers/attention_gru.cc"
 KINDS = ("augru", "agru", "aigru", "gru")
 
 
@@ -24,19 +28,27 @@ class AttentionGRU(tf.keras.layers.Layer):
     gate (eq. 13), and `augru` scales the gate, aₜ uₜ, so that each dimension keeps its own
     (eq. 14 to 16). Padding leaves the state as it is.
 
+    On the CPU a compiled kernel (`attention_gru.cc`) trains it if a C++ compiler is at hand,
+    elsewhere TensorFlow's own ops; both give the same.
+
     Args:
         units: Width of the state.
         kind: `augru`, `agru`, `aigru` or `gru`.
+        return_sequences: Whether to return the state after every step, or the last one.
         **kwargs: Of the Keras layer.
 
     Call arguments:
         inputs: `[batch, length, dim]`.
         mask: Bool `[batch, length]`, False at padding.
         attention: Scores aₜ, `[batch, length]`; None for a `gru`.
+        training: Whether the compiled kernel may be used: an exported model holds none.
+
+    Attributes:
+        native: Whether it may be used at all; XLA cannot compile it.
 
     Output shape:
         The states after every step, `[batch, length, units]`: the last of them is the state after
-        the last real step.
+        the last real step. That one alone, `[batch, units]`, without `return_sequences`.
 
     Raises:
         ValueError: `kind` is unknown, or attention is missing or not used.
@@ -52,12 +64,17 @@ class AttentionGRU(tf.keras.layers.Layer):
         arXiv:1809.03672, section 4.
     """
 
-    def __init__(self, units: int, kind: str = "augru", **kwargs: Any) -> None:
+    native = True
+
+    def __init__(
+        self, units: int, kind: str = "augru", return_sequences: bool = True, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         if kind not in KINDS:
             raise ValueError(f"`kind` is `{kind}`; it must be one of {', '.join(KINDS)}.")
         self.units = units
         self.kind = kind
+        self.return_sequences = return_sequences
 
     def build(self, input_shape: Any) -> None:
         """Create the weights: of update gate, reset gate and candidate, side by side."""
@@ -70,41 +87,52 @@ class AttentionGRU(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def call(
-        self, inputs: tf.Tensor, mask: tf.Tensor, attention: tf.Tensor | None = None
+        self,
+        inputs: tf.Tensor,
+        mask: tf.Tensor,
+        attention: tf.Tensor | None = None,
+        training: bool = False,
     ) -> tf.Tensor:
         """Return the states."""
         if (attention is None) != (self.kind == "gru"):
             verb = "takes no" if self.kind == "gru" else "needs"
             raise ValueError(f"An attention GRU of kind `{self.kind}` {verb} `attention`.")
-        counts = tf.cast(mask, self.compute_dtype)
+        shares = tf.ones_like(mask, self.compute_dtype)
         if attention is not None:
             attention = tf.cast(attention, self.compute_dtype)
             if self.kind == "aigru":
                 inputs *= attention[:, :, tf.newaxis]
             else:
-                counts *= attention
+                shares = attention
         # All steps in one product: what is left to the loop depends on the state.
         projected = tf.tensordot(inputs, self.kernel, 1) + self.bias
-        return self._scan(
-            tf.transpose(projected, [1, 0, 2]), tf.transpose(counts)[:, :, tf.newaxis]
-        )
+        is_here = "GPU" not in self.kernel.device
+        ops = native.ops(_KERNEL) if training and self.native and is_here else None
+        if ops is None:
+            return self._scan(projected, tf.where(mask, shares, 0.0))
+        given = [tf.cast(part, tf.float32) for part in (projected, shares, self.recurrent_kernel)]
+        states = _compiled(ops, mask, *given, self.kind == "agru", self.return_sequences)
+        return tf.cast(states, self.compute_dtype)
 
-    def _scan(self, projected: tf.Tensor, counts: tf.Tensor) -> tf.Tensor:
-        """Return the states from the inputs of the gates `[length, batch, 3 units]`."""
-        length, batch = projected.shape[0], tf.shape(projected)[1]
-        steps = tf.TensorArray(projected.dtype, length, element_shape=[None, self.units])
-        inputs = tf.TensorArray(projected.dtype, length).unstack(projected)
-        shares = tf.TensorArray(projected.dtype, length).unstack(counts)
+    def _scan(self, projected: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
+        """Return the states from the inputs of the gates `[batch, length, 3 units]`."""
+        length, batch = projected.shape[1], tf.shape(projected)[0]
+        inputs = tf.TensorArray(projected.dtype, length)
+        inputs = inputs.unstack(tf.transpose(projected, [1, 0, 2]))
+        counts = tf.TensorArray(projected.dtype, length)
+        counts = counts.unstack(tf.transpose(shares)[:, :, tf.newaxis])
+        kept = length if self.return_sequences else 0
+        steps = tf.TensorArray(projected.dtype, kept, element_shape=[None, self.units])
 
         def step(t: tf.Tensor, state: tf.Tensor, states: tf.TensorArray) -> tuple[Any, ...]:
-            state = self._step(state, inputs.read(t), shares.read(t))
-            return t + 1, state, states.write(t, state)
+            state = self._step(state, inputs.read(t), counts.read(t))
+            return t + 1, state, states.write(t, state) if kept else states
 
         start = tf.zeros([batch, self.units], projected.dtype)
-        _, _, steps = tf.while_loop(
+        _, last, steps = tf.while_loop(
             lambda t, *_: t < length, step, (0, start, steps), maximum_iterations=length
         )
-        return tf.transpose(steps.stack(), [1, 0, 2])
+        return tf.transpose(steps.stack(), [1, 0, 2]) if kept else last
 
     def _step(self, state: tf.Tensor, projected: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         """Return the next state; a step that counts zero leaves it as it is."""
@@ -118,4 +146,34 @@ class AttentionGRU(tf.keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
-        return super().get_config() | {"units": self.units, "kind": self.kind}
+        return super().get_config() | {
+            "units": self.units,
+            "kind": self.kind,
+            "return_sequences": self.return_sequences,
+        }
+
+
+def _compiled(
+    ops: ModuleType,
+    mask: tf.Tensor,
+    projected: tf.Tensor,
+    shares: tf.Tensor,
+    kernel: tf.Tensor,
+    replaces: bool,
+    return_sequences: bool,
+) -> tf.Tensor:
+    """Return all states or the last; `replaces` puts the share in place of the update gate."""
+
+    @tf.custom_gradient
+    def scan(projected: tf.Tensor, shares: tf.Tensor, kernel: tf.Tensor) -> Any:
+        given = (projected, mask, shares, kernel)
+        states = ops.recommenders_tf_attention_gru(*given, replaces=replaces)
+
+        def gradient(of_states: tf.Tensor) -> Any:
+            return ops.recommenders_tf_attention_gru_gradient(
+                *given, states, of_states, replaces=replaces
+            )
+
+        return states if return_sequences else states[:, -1], gradient
+
+    return scan(projected, shares, kernel)

@@ -53,13 +53,14 @@ class NextBehaviourLoss(tf.keras.layers.Layer):
         self, states: tf.Tensor, behaviours: tf.Tensor, ids: tf.Tensor, mask: tf.Tensor
     ) -> tf.Tensor:
         """Return the mean loss of the steps."""
-        drawn = self.draw(mask)[:, 1:]
+        # Next ones by a roll and not by slices, whose gradients take far longer. The last step has
+        # none; its loss counts nothing.
+        following = tf.roll(behaviours, -1, axis=1)
+        drawn = self.draw(mask)
         negatives = tf.gather(tf.reshape(behaviours, [-1, behaviours.shape[2]]), drawn)
-        differs = tf.gather(tf.reshape(ids, [-1]), drawn) != ids[:, 1:]
-        real = tf.cast(mask[:, 1:], tf.float32)
-        states = states[:, :-1]
-        positive = _inner(states, behaviours[:, 1:])
-        negative = _inner(states, negatives)
+        differs = tf.gather(tf.reshape(ids, [-1]), drawn) != tf.roll(ids, -1, axis=1)
+        real = tf.cast(tf.pad(mask[:, 1:], [[0, 0], [0, 1]]), tf.float32)
+        positive, negative = _inner(states, following), _inner(states, negatives)
         losses = tf.nn.softplus(-positive) + tf.where(differs, tf.nn.softplus(negative), 0.0)
         return tf.math.divide_no_nan(tf.reduce_sum(real * losses), tf.reduce_sum(real))
 

@@ -64,9 +64,7 @@ class PopularNegatives(tf.keras.layers.Layer):
 
     def call(self, examples: tf.Tensor) -> tf.Tensor:
         """Return the ids."""
-        drawn = self.generator.uniform(
-            [tf.shape(examples)[0], self.num_negatives], dtype="float64"
-        )
+        drawn = self.generator.uniform([tf.shape(examples)[0], self.num_negatives], dtype="float64")
         # From (0, 1], so that the first share as large is of an id that occurs.
         return lower_bound(tf.convert_to_tensor(self.shares), 1 - drawn)
 

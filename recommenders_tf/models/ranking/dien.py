@@ -96,7 +96,7 @@ class DIEN(Ranker):
         self.extract = AttentionGRU(width, "gru", name="extract")
         self.next_behaviour = NextBehaviourLoss(name="next_behaviour")
         self.attend = SoftmaxAttention(width, name="attend")
-        self.evolve = AttentionGRU(width, evolution, name="evolve")
+        self.evolve = AttentionGRU(width, evolution, return_sequences=False, name="evolve")
         self.deep = MLP([*hidden_units, 1], activation, name="deep")
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
@@ -106,13 +106,13 @@ class DIEN(Ranker):
         candidate = tf.concat([vectors[str(c.source)] for c in sequences], axis=1)
         behaviours = tf.concat([self.embed.rows(inputs, c.name) for c in sequences], axis=2)
         mask = get_column(inputs, self.schema.mask_name(sequences[0]))
-        interests = self.extract(behaviours, mask)
+        interests = self.extract(behaviours, mask, training=training)
         if training and self.auxiliary_weight:
             ids = get_column(inputs, sequences[0].name)
             loss = self.next_behaviour(interests, behaviours, ids, mask)
             self.add_loss(self.auxiliary_weight * loss)
         attention = self.attend(candidate, interests, mask)
-        evolved = self.evolve(interests, mask, attention)[:, -1]
+        evolved = self.evolve(interests, mask, attention, training=training)
         hidden = tf.concat([*vectors.values(), evolved], axis=1)
         return tf.cast(self.deep(hidden, training=training), tf.float32)
 

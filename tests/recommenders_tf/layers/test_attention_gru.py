@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 
 from recommenders_tf.layers import AttentionGRU
+from recommenders_tf.native import ops
 from tests.harness import run_layer_test
 
 BATCH, LENGTH, DIM, UNITS = 4, 5, 3, 2
@@ -55,13 +56,19 @@ def test_contract(kind, inputs, attention) -> None:
     )
 
 
-@pytest.mark.parametrize("kind", ["augru", "agru", "aigru", "gru"])
-def test_equations_and_padding(kind, inputs, attention) -> None:
-    layer = AttentionGRU(UNITS, kind)
-    layer(*arguments(kind, inputs, attention))
+def filled(layer, *given):
+    layer(*given)
     random = np.random.default_rng(2)
     layer.set_weights([random.normal(size=w.shape) for w in layer.get_weights()])
-    states = layer(*arguments(kind, inputs, attention)).numpy()
+    return layer
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("kind", ["augru", "agru", "aigru", "gru"])
+def test_equations_and_padding(kind, compiled, inputs, attention) -> None:
+    given = arguments(kind, inputs, attention)
+    layer = filled(AttentionGRU(UNITS, kind), *given)
+    states = layer(*given, training=compiled).numpy()
     for row, length in enumerate(MASK.sum(axis=1)):
         for t in range(LENGTH):
             real = slice(0, min(t + 1, length))
@@ -69,15 +76,48 @@ def test_equations_and_padding(kind, inputs, attention) -> None:
             np.testing.assert_allclose(states[row, t], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_padding_before_the_list_is_no_step_either(inputs, attention) -> None:
+@pytest.mark.parametrize("compiled", [False, True])
+def test_padding_before_the_list_is_no_step_either(compiled, inputs, attention) -> None:
     """A gap anywhere leaves the state as it is."""
     layer = AttentionGRU(UNITS, "augru")
     gap = np.array([False, True, True, False, True])
     given = (tf.constant(inputs), tf.constant(np.tile(gap, [BATCH, 1])), tf.constant(attention))
-    states = layer(*given).numpy()
+    states = layer(*given, training=compiled).numpy()
     for row in range(BATCH):
         expected = recurrence(layer, inputs[row, gap], attention[row, gap])
         np.testing.assert_allclose(states[row, -1], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("every", [False, True])
+@pytest.mark.parametrize("kind", ["augru", "agru", "aigru", "gru"])
+def test_kernel_has_the_gradients_of_the_stock_ops(kind, every) -> None:
+    """Over more lists than one block of the kernel takes, with gaps, and none in order of length."""
+    assert ops("layers/attention_gru.cc") is not None
+    random = np.random.default_rng(3)
+    inputs = tf.constant(random.normal(size=[150, 6, DIM]), tf.float32)
+    attention = tf.constant(random.uniform(0, 1, [150, 6]), tf.float32)
+    mask = tf.constant(random.uniform(size=[150, 6]) < random.uniform(size=[150, 1]))
+    given = (inputs, mask) if kind == "gru" else (inputs, mask, attention)
+    layer = filled(AttentionGRU(5, kind, return_sequences=every), *given)
+    layer.native = True
+    results = []
+    for training in (False, True):
+        with tf.GradientTape() as tape:
+            tape.watch([inputs, attention])
+            states = layer(*given, training=training)
+            loss = tf.reduce_sum(states**2 * tf.range(1, 6, dtype=tf.float32))
+        sources = [inputs, *given[2:], *layer.trainable_weights]
+        results.append([states, *tape.gradient(loss, sources)])
+    for stock, kernel in zip(*results, strict=True):
+        np.testing.assert_allclose(kernel, stock, rtol=1e-4, atol=1e-4)
+
+
+def test_last_state_alone(inputs, attention) -> None:
+    given = arguments("augru", inputs, attention)
+    every, last = (filled(AttentionGRU(UNITS, return_sequences=r), *given) for r in (True, False))
+    for training in (False, True):
+        expected = every(*given)[:, -1]
+        np.testing.assert_allclose(last(*given, training=training), expected, rtol=1e-5)
 
 
 def test_compiles_with_its_gradient(inputs, attention) -> None:

@@ -11,7 +11,9 @@ def test_as_numpy_has_it(length: int, compiled: bool) -> None:
     rng = np.random.default_rng(length)
     ordered = np.sort(rng.integers(0, 60, length))  # with ties
     values = np.append(rng.integers(-5, 70, (4, 5)), ordered[np.newaxis, :1].repeat(5, 1), axis=0)
-    place = tf.function(lower_bound, jit_compile=compiled)(tf.constant(ordered), tf.constant(values))
+    place = tf.function(lower_bound, jit_compile=compiled)(
+        tf.constant(ordered), tf.constant(values)
+    )
     assert (place.dtype, place.shape) == (tf.int64, values.shape)
     np.testing.assert_array_equal(place, np.searchsorted(ordered, values))
 

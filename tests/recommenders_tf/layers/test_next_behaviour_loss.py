@@ -21,7 +21,7 @@ def test_equation() -> None:
     losses, same = [], 0
     for row, length in enumerate(LENGTHS):
         for t in range(length - 1):
-            place = np.unravel_index(drawn[row, t + 1], MASK.shape)
+            place = np.unravel_index(drawn[row, t], MASK.shape)
             loss = np.log1p(np.exp(-states[row, t] @ behaviours[row, t + 1]))
             if ids[place] != ids[row, t + 1]:
                 loss += np.log1p(np.exp(states[row, t] @ behaviours[place]))
