@@ -110,8 +110,8 @@ class AttentionGRU(tf.keras.layers.Layer):
         ops = native.ops(_KERNEL) if training and self.native and is_here else None
         if ops is None:
             return self._scan(projected, tf.where(mask, shares, 0.0))
-        given = [tf.cast(part, tf.float32) for part in (projected, shares, self.recurrent_kernel)]
-        states = _compiled(ops, mask, *given, self.kind == "agru", self.return_sequences)
+        given = (projected, mask, shares, self.recurrent_kernel)
+        states = _compiled(ops, given, self.kind == "agru", self.return_sequences)
         return tf.cast(states, self.compute_dtype)
 
     def _scan(self, projected: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
@@ -154,15 +154,10 @@ class AttentionGRU(tf.keras.layers.Layer):
 
 
 def _compiled(
-    ops: ModuleType,
-    mask: tf.Tensor,
-    projected: tf.Tensor,
-    shares: tf.Tensor,
-    kernel: tf.Tensor,
-    replaces: bool,
-    return_sequences: bool,
+    ops: ModuleType, given: tuple[tf.Tensor, ...], replaces: bool, return_sequences: bool
 ) -> tf.Tensor:
     """Return all states or the last; `replaces` puts the share in place of the update gate."""
+    projected, mask, *others = given
 
     @tf.custom_gradient
     def scan(projected: tf.Tensor, shares: tf.Tensor, kernel: tf.Tensor) -> Any:
@@ -176,4 +171,4 @@ def _compiled(
 
         return states if return_sequences else states[:, -1], gradient
 
-    return scan(projected, shares, kernel)
+    return scan(*(tf.cast(part, tf.float32) for part in (projected, *others)))

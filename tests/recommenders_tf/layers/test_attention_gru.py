@@ -91,7 +91,7 @@ def test_padding_before_the_list_is_no_step_either(compiled, inputs, attention) 
 @pytest.mark.parametrize("every", [False, True])
 @pytest.mark.parametrize("kind", ["augru", "agru", "aigru", "gru"])
 def test_kernel_has_the_gradients_of_the_stock_ops(kind, every) -> None:
-    """Over more lists than one block of the kernel takes, with gaps, and none in order of length."""
+    """Over more lists than a block of the kernel takes, with gaps, not in order of length."""
     assert ops("layers/attention_gru.cc") is not None
     random = np.random.default_rng(3)
     inputs = tf.constant(random.normal(size=[150, 6, DIM]), tf.float32)
