@@ -48,7 +48,7 @@ def run(
     if not entries:
         known = ", ".join(entry.name for entry in config.entries)
         raise ValueError(f"{path.name} has no model `{only}`; it has {known}.")
-    console = Console(stderr=True)
+    console, origin = Console(stderr=True), _origin(path)
     load = functools.cache(datasets.load)
     for entry in entries:
         for number in entry.seeds if seed is None else (seed,):
@@ -67,7 +67,18 @@ def run(
             if not validation:
                 by_user.keep(results, key, number, of_users)
                 rows = read(results)
-                write(results, [*_merged(rows, key, entry, number, values, path)])
+                write(results, [*_merged(rows, key, entry, number, values, origin)])
+
+
+def _origin(path: pathlib.Path) -> dict[str, str]:
+    """Return what a row says of the run; the checkout may move on while it trains."""
+    path = path.resolve()
+    config = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name
+    return {
+        "command": f"python -m benchmarks.quality run {config}",
+        "commit": commit(),
+        "machine": f"{os.cpu_count()} CPU, {platform.machine()}",
+    }
 
 
 def _measure(entry: Entry, splits: Splits, seed: int) -> Values:
@@ -100,13 +111,11 @@ def _merged(
     entry: Entry,
     seed: int,
     values: dict[str, float],
-    path: pathlib.Path,
+    origin: dict[str, str],
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows with those of a model's recipe last, the values of a new seed among them."""
     earlier = {row["metric"]: row for row in rows if _is_of(row, key)}
     yield from (row for row in rows if not _is_of(row, key))
-    path = path.resolve()
-    command = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name
     for metric, value in values.items():
         by_seed = (
             dict(zip(*(earlier[metric][k] for k in ("seeds", "values")), strict=True))
@@ -125,8 +134,6 @@ def _merged(
             "values": measured,
             "published": published,
             "source": entry.source if published is not None else None,
-            "command": f"python -m benchmarks.quality run {command}",
-            "commit": commit(),
-            "machine": f"{os.cpu_count()} CPU, {platform.machine()}",
+            **origin,
             "recipe": key["recipe"],
         }
