@@ -30,15 +30,18 @@ from recommenders_tf.layers.pair_attention import PairAttention
 from recommenders_tf.layers.parallel_dense import ParallelDense
 from recommenders_tf.layers.parallel_mlp import ParallelMLP
 from recommenders_tf.layers.popular_negatives import PopularNegatives
+from recommenders_tf.layers.position_embedding import PositionEmbedding
 from recommenders_tf.layers.quotient_remainder_embedding import QuotientRemainderEmbedding
 from recommenders_tf.layers.reserved_zeros import ReservedZeros
 from recommenders_tf.layers.reset_rows import reset_rows
 from recommenders_tf.layers.residual_unit import ResidualUnit
+from recommenders_tf.layers.self_attention import SelfAttention, visible_steps
 from recommenders_tf.layers.softmax_attention import SoftmaxAttention
 from recommenders_tf.layers.sparse_dense import SparseDense
 from recommenders_tf.layers.squeeze_excitation import SqueezeExcitation
 from recommenders_tf.layers.stacked_embedding import StackedEmbedding
 from recommenders_tf.layers.target_attention import TargetAttention
+from recommenders_tf.layers.transformer_block import TransformerBlock
 from recommenders_tf.layers.uniform_negatives import UniformNegatives
 from recommenders_tf.layers.unseen_negatives import UnseenNegatives
 from recommenders_tf.layers.vector_cross import VectorCross
@@ -74,16 +77,20 @@ __all__ = [
     "ParallelDense",
     "ParallelMLP",
     "PopularNegatives",
+    "PositionEmbedding",
     "QuotientRemainderEmbedding",
     "ReservedZeros",
     "ResidualUnit",
+    "SelfAttention",
     "SoftmaxAttention",
     "SparseDense",
     "SqueezeExcitation",
     "StackedEmbedding",
     "TargetAttention",
+    "TransformerBlock",
     "UniformNegatives",
     "UnseenNegatives",
     "VectorCross",
     "reset_rows",
+    "visible_steps",
 ]

@@ -1,0 +1,104 @@
+"""What users did one after another, as rows that a sequence model learns every step of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tensorflow as tf
+
+from recommenders_tf.data.packing import pack
+from recommenders_tf.data.row_source import RowSource
+from recommenders_tf.schema import Column, FeatureSchema
+
+if TYPE_CHECKING:
+    from recommenders_tf.serving_tables import ServingTables
+
+TARGETS = "sequence/targets"
+REMAINING = "sequence/remaining"
+
+
+class SequenceRows(RowSource):
+    """The items of users in the order of time, packed into rows of one length.
+
+    A sequence that is longer than a row is cut into windows, from its end on, so that every event
+    but the first of a user is once what is to be foretold. Short ones stand side by side in a row;
+    how many steps of its own sequence each place has left, itself included, tells them apart.
+
+    Args:
+        users: Encoded ids, int64 `[events]`.
+        items: Encoded ids, int64 `[events]`.
+        times: int64 `[events]`; of equal times the order is the given one.
+        schema: The schema.
+        column: The sequence column of the schema that the rows stand for; its `max_length` is
+            that of a row.
+        tables: Users, items and histories, for answers in raw ids; None where they are not known.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> schema = data.spec("synthetic").schema
+        >>> users, items, times = np.array([2, 3, 2, 2]), np.array([7, 8, 9, 5]), np.arange(4)
+        >>> rows = SequenceRows(users, items, times, schema, schema["history"])
+        >>> row = next(iter(rows.batches(1)))
+        >>> [row[name][0, :3].numpy().tolist() for name in ("history", TARGETS, REMAINING)]
+        [[7, 9, 0], [9, 5, 0], [2, 1, 0]]
+    """
+
+    def __init__(
+        self,
+        users: np.ndarray,
+        items: np.ndarray,
+        times: np.ndarray,
+        schema: FeatureSchema,
+        column: Column,
+        tables: ServingTables | None = None,
+    ) -> None:
+        self.schema, self.tables, self._column = schema, tables, column
+        order = np.lexsort((times, users))
+        length = column.max_length or 0
+        starts, lengths = _windows(users[order], length)
+        rows, places = pack(lengths, length)
+        which = np.repeat(np.arange(len(lengths)), lengths)
+        within = np.arange(len(which)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        shape = [rows.max(initial=-1) + 1, length]
+        sequence, remaining = np.zeros(shape, np.int64), np.zeros(shape, np.int32)
+        at = rows[which], places[which] + within
+        sequence[at] = starts[which] + within
+        remaining[at] = lengths[which] - within
+        self._items = tf.constant(items[order], tf.int64)
+        self._places, self._remaining = tf.constant(sequence), tf.constant(remaining)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def gather(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return items, the one that follows each, the mask, and the steps that are left."""
+        places, remaining = tf.gather(self._places, index), tf.gather(self._remaining, index)
+        mask = remaining > 0
+        items, targets = (
+            tf.where(mask, tf.gather(self._items, at), 0)
+            for at in (places, tf.where(mask, places + 1, 0))
+        )
+        return {
+            self._column.name: items,
+            self.schema.mask_name(self._column): mask,
+            TARGETS: targets,
+            REMAINING: remaining,
+        }
+
+
+def _windows(owners: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return where windows of steps that have a next one begin, and their lengths.
+
+    Args:
+        owners: Users in order, one for each event.
+        length: Most that a window has.
+    """
+    _, first, events = np.unique(owners, return_index=True, return_counts=True)
+    steps = events - 1
+    windows = -(-steps // length)
+    last = np.repeat(first + steps, windows)  # behind the last step of each user
+    number = np.arange(len(last)) - np.repeat(np.cumsum(windows) - windows, windows)
+    ends = last - number * length
+    starts = np.maximum(ends - length, np.repeat(first, windows))
+    return starts, ends - starts

@@ -1,0 +1,230 @@
+"""Retrieval models that foretell the next item of a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from recommenders_tf.data.row_source import RowSource
+from recommenders_tf.data.sequence_rows import REMAINING, TARGETS, SequenceRows
+from recommenders_tf.features import get_column
+from recommenders_tf.layers import FeatureEmbedding, UniformNegatives, visible_steps
+from recommenders_tf.models.retriever import Retriever
+from recommenders_tf.schema import FIRST_ID, Column, FeatureSchema, SchemaError
+from recommenders_tf.tasks.ranking_task import RankingTask
+
+
+class SequenceRetriever(Retriever):
+    """A model whose query vector is its state after what a user did last.
+
+    All steps of a sequence are trained at once: the state after each scores the item that follows.
+    The scores are inner products with the vectors that the items have as input. A subclass writes
+    `encode`.
+
+    With `num_negatives` the loss is the cross-entropy of eq. 1, −β log σ(s⁺) − Σ log(1 − σ(s⁻)),
+    where β = 1 − t (1 − α) for the share α of all items that are drawn, which is gBCE; its
+    `calibration` t is 0 for the plain one. One negative is drawn for each step, from what is not
+    in its sequence; several are drawn for each row and serve all of its steps, as their scores are
+    then one matrix product. Without negatives the loss is the softmax over the whole catalogue.
+
+    A user without a past gets the most popular items.
+
+    Args:
+        schema: Fitted schema with a sequence whose source is the item id; its `max_length` is the
+            most that the model sees of a past.
+        embedding_dim: Width of the vectors.
+        num_negatives: Negatives of each step; 0 takes all items.
+        calibration: t.
+        **kwargs: Of the Keras model.
+
+    Raises:
+        SchemaError: There is no such sequence, no event time, or the item id grows.
+        ValueError: `num_negatives` is negative.
+
+    Attributes:
+        column: The sequence.
+        popularity: Share of all events that each item has, float32 `[items, 1]`.
+
+    References:
+        Petrov, Macdonald: gSASRec: Reducing Overconfidence in Sequential Recommendation Trained
+        with Negative Sampling, RecSys 2023, arXiv:2308.07192, eq. 11 and 15.
+    """
+
+    def __init__(
+        self,
+        schema: FeatureSchema,
+        embedding_dim: int,
+        num_negatives: int = 0,
+        calibration: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(schema, **kwargs)
+        item = schema.item_id
+        if item.growing:
+            raise SchemaError(
+                f"Column `{item.name}` grows, so its vocabulary is not there to tell the next item "
+                "from: give it `hash_buckets` in place of `growing`."
+            )
+        if num_negatives < 0:
+            raise ValueError(f"`num_negatives` must be at least 0; it is {num_negatives}.")
+        self.column = _sequence_of_items(schema)
+        self.embedding_dim = embedding_dim
+        self.num_negatives = num_negatives
+        self.calibration = calibration
+        self.num_items = schema.vocabulary_size(item)
+        normal = tf.keras.initializers.TruncatedNormal(stddev=embedding_dim**-0.5)
+        self.embed = FeatureEmbedding(
+            schema, [item.name], embedding_dim, False, normal, name="embed"
+        )
+        self.negatives = UniformNegatives(self.num_items, max(1, num_negatives))
+        self.popularity = self.add_weight(
+            name="popularity",
+            shape=[self.num_items, 1],
+            initializer="zeros",
+            trainable=False,
+            dtype=tf.float32,
+            experimental_autocast=False,
+        )
+        loss = tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum")
+        if not num_negatives:
+            loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+        self.task = RankingTask(loss=loss)
+
+    # === To be written by a model ===
+
+    def encode(self, vectors: tf.Tensor, remaining: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Return the state after each step, `[batch, steps, embedding_dim]`.
+
+        A state must tell nothing of later steps, nor of other sequences in its row.
+
+        Args:
+            vectors: Of the items, `[batch, steps, embedding_dim]`.
+            remaining: Steps that are left of each sequence, the step itself included; 0 at
+                padding; int32 `[batch, steps]`.
+            training: Whether the model is trained.
+        """
+        raise NotImplementedError
+
+    # === Answers ===
+
+    def encode_query(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Return [state after the last step, 0], of a user without a past [0, 1]."""
+        mask = tf.cast(get_column(features, self.schema.mask_name(self.column)), tf.int32)
+        remaining = mask * tf.cumsum(mask, axis=1, reverse=True)
+        states = self.encode(self.embed.rows(features, self.column.name), remaining)
+        last = tf.cast(remaining == 1, states.dtype)
+        state = tf.reduce_sum(states * last[:, :, tf.newaxis], axis=1)
+        is_new = 1.0 - tf.reduce_sum(last, axis=1, keepdims=True)
+        return tf.concat([state, is_new], axis=1)
+
+    def encode_candidates(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Return [vector, popularity] of items, `[items, embedding_dim + 1]`."""
+        items = get_column(features, self.schema.item_id.name)
+        vectors = self.embed.rows(features, self.schema.item_id.name)
+        popularity = tf.cast(tf.gather(self.popularity, items), vectors.dtype)
+        return tf.concat([vectors, popularity], axis=1)
+
+    # === Training ===
+
+    def training_rows(self, source: RowSource) -> RowSource:
+        """Gather the sequences of users from a source of events, and return rows of them.
+
+        Raises:
+            ValueError: No user has met two known items.
+        """
+        if isinstance(source, SequenceRows):
+            return source
+        user, item, time = self.schema.user_id, self.schema.item_id, self.schema.event_time
+        events = source.columns([column.name for column in (user, item, time) if column])
+        users, items, times = (events[column.name] for column in (user, item, time) if column)
+        kept = (users >= FIRST_ID) & (items >= FIRST_ID)
+        counts = np.bincount(items[kept], minlength=self.num_items)[:, np.newaxis]
+        self.popularity.assign(counts / max(1, counts.sum()))
+        tables = getattr(source, "tables", None)
+        rows = SequenceRows(users[kept], items[kept], times[kept], self.schema, self.column, tables)
+        if not len(rows):
+            raise ValueError(
+                f"None of the {len(users)} events has another of its user before it, which "
+                f"`{self.name}` learns from: give a log in which users have met several items."
+            )
+        return rows
+
+    def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
+        """Return the mean loss over the steps that have a next item.
+
+        Args:
+            inputs: Rows of `training_rows`.
+            training: Whether the model is trained.
+        """
+        batch, _, _ = tf.keras.utils.unpack_x_y_sample_weight(inputs)
+        targets, remaining = get_column(batch, TARGETS), get_column(batch, REMAINING)
+        vectors = self.embed.rows(batch, self.column.name)
+        states = self.encode(vectors, remaining, training=training)
+        real = tf.cast(remaining > 0, tf.float32)
+        if self.num_negatives:
+            items = get_column(batch, self.column.name)
+            loss = self._sampled_loss(states, items, targets, remaining)
+        else:
+            logits = tf.matmul(_flat(states), self._table(), transpose_b=True)
+            logits = tf.cast(logits, tf.float32) + self._reserved()
+            loss = self.task(_flat(targets), logits, sample_weight=_flat(real))
+        return loss / tf.maximum(tf.reduce_sum(real), 1.0)
+
+    def _sampled_loss(
+        self, states: tf.Tensor, items: tf.Tensor, targets: tf.Tensor, remaining: tf.Tensor
+    ) -> tf.Tensor:
+        """Return the summed loss of the next items and of negatives."""
+        right = tf.reduce_sum(states * self._vectors(targets), axis=2, keepdims=True)
+        if self.num_negatives == 1:
+            drawn = tf.reshape(self.negatives(_flat(targets)), tf.shape(targets))
+            wrong = tf.reduce_sum(states * self._vectors(drawn), axis=2, keepdims=True)
+            met = (drawn[:, :, tf.newaxis] == items[:, tf.newaxis]) & visible_steps(
+                remaining, causal=False
+            )
+            counts = ~tf.reduce_any(met, axis=2, keepdims=True)
+            counts &= (drawn != targets)[:, :, tf.newaxis]
+        else:
+            drawn = self.negatives(targets)
+            wrong = tf.matmul(states, self._vectors(drawn), transpose_b=True)
+            counts = drawn[:, tf.newaxis] != targets[:, :, tf.newaxis]
+        logits = tf.cast(tf.concat([right, wrong], axis=2), tf.float32)
+        share = self.num_negatives / max(1, self.num_items - FIRST_ID - 1)
+        beta = 1 - self.calibration * (1 - min(1.0, share))
+        weights = tf.concat([tf.fill(tf.shape(right), beta), tf.cast(counts, tf.float32)], axis=2)
+        weights *= tf.cast(remaining > 0, tf.float32)[:, :, tf.newaxis]
+        labels = tf.concat([tf.ones_like(logits[:, :, :1]), tf.zeros_like(wrong, tf.float32)], 2)
+        flat = (tf.reshape(part, [-1, 1]) for part in (labels, logits, weights))
+        labels, logits, weights = flat
+        return self.task(labels, logits, sample_weight=weights)
+
+    def _vectors(self, items: tf.Tensor) -> tf.Tensor:
+        """Return the vectors of items in any number for each row, `[batch, items, dim]`."""
+        return self.embed.rows({self.column.name: items}, self.column.name)
+
+    def _table(self) -> tf.Tensor:
+        return tf.cast(self.embed.table(self.schema.item_id.name), self.compute_dtype)
+
+    def _reserved(self) -> np.ndarray:
+        """Return what keeps padding and unknown from being told, `[items]`."""
+        return np.where(np.arange(self.num_items) < FIRST_ID, np.float32(-1e9), np.float32(0))
+
+
+def _sequence_of_items(schema: FeatureSchema) -> Column:
+    """Return the sequence whose source is the item id."""
+    item = schema.item_id.name
+    for column in schema.sequences:
+        if column.source == item and schema.event_time is not None:
+            return column
+    raise SchemaError(
+        f"Schema `{schema.name}` has no sequence of `{item}` or no event time, from which the next "
+        "item is told: add a column of kind `timestamp` and one of kind `sequence` whose `source` "
+        f"is `{item}`."
+    )
+
+
+def _flat(steps: tf.Tensor) -> tf.Tensor:
+    """Return all steps of all rows below each other."""
+    return tf.reshape(steps, tf.concat([[-1], tf.shape(steps)[2:]], axis=0))

@@ -1,0 +1,1 @@
+"""Models of what users do one after another."""

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recommenders_tf.layers import SelfAttention, visible_steps
+from tests.harness import run_layer_test
+
+REMAINING = np.array([[4, 3, 2, 1, 0], [2, 1, 3, 2, 1], [0, 0, 0, 0, 0]])
+INPUTS = np.random.default_rng(0).normal(size=[3, 5, 6]).astype(np.float32)
+SEQUENCES = {0: [range(4)], 1: [range(2), range(2, 5)]}
+
+
+def given(causal=True):
+    return tf.constant(INPUTS), visible_steps(tf.constant(REMAINING), causal)
+
+
+@pytest.mark.parametrize("project", [False, True])
+def test_contract(project) -> None:
+    run_layer_test(lambda: SelfAttention(3, project), given(), (3, 5, 6), 4 if project else 2)
+
+
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("heads", [1, 3])
+@pytest.mark.parametrize("project", [False, True])
+def test_equation_step_by_step(causal, heads, project) -> None:
+    """Vaswani et al. 2017, section 3.2: softmax(Q Kᵀ / √d) V of each head, then the mixture."""
+    layer = SelfAttention(heads, project)
+    layer(*given())
+    random = np.random.default_rng(1)
+    layer.set_weights([random.normal(size=w.shape) for w in layer.get_weights()])
+    attended = layer(*given(causal)).numpy()
+    kernel, bias, *mix = layer.get_weights()
+    query, key, value = (
+        INPUTS @ w + b for w, b in zip(np.split(kernel, 3, axis=1), np.split(bias, 3), strict=True)
+    )
+    part = 6 // heads
+    for row, sequences in SEQUENCES.items():
+        for sequence in sequences:
+            for t in sequence:
+                seen = [s for s in sequence if s <= t or not causal]
+                out = []
+                for head in range(heads):
+                    span = slice(head * part, (head + 1) * part)
+                    scores = key[row, seen, span] @ query[row, t, span] / np.sqrt(part)
+                    weights = np.exp(scores - scores.max())
+                    out.append(weights / weights.sum() @ value[row, seen, span])
+                expected = np.concatenate(out)
+                if project:
+                    expected = expected @ mix[0] + mix[1]
+                np.testing.assert_allclose(attended[row, t], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_padding_on_either_side_is_seen_by_no_step() -> None:
+    visible = visible_steps(tf.constant([[0, 2, 1, 0], [1, 0, 0, 1]]), causal=False).numpy()
+    assert visible[0].astype(int).tolist() == [[0] * 4, [0, 1, 1, 0], [0, 1, 1, 0], [0] * 4]
+    assert visible[1].astype(int).tolist() == [[1, 0, 0, 0], [0] * 4, [0] * 4, [0, 0, 0, 1]]
+
+
+def test_width_that_heads_do_not_divide_is_named() -> None:
+    with pytest.raises(ValueError, match=r"in 4 heads parts vectors .* they are 6 wide"):
+        SelfAttention(heads=4)(*given())
