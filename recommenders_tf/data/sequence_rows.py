@@ -23,7 +23,8 @@ class SequenceRows(RowSource):
 
     A sequence that is longer than a row is cut into windows, from its end on, so that every event
     but the first of a user is once what is to be foretold. Short ones stand side by side in a row;
-    how many steps of its own sequence each place has left, itself included, tells them apart.
+    how many steps of its own sequence each place has left, itself included, tells them apart. Users
+    of one event are left out.
 
     Args:
         users: Encoded ids, int64 `[events]`.
@@ -32,6 +33,8 @@ class SequenceRows(RowSource):
         schema: The schema.
         column: The sequence column of the schema that the rows stand for; its `max_length` is
             that of a row.
+        with_last: Whether the last event of a user is a step as well; nothing follows it, which
+            is 0.
         tables: Users, items and histories, for answers in raw ids; None where they are not known.
 
     Example:
@@ -51,12 +54,13 @@ class SequenceRows(RowSource):
         times: np.ndarray,
         schema: FeatureSchema,
         column: Column,
+        with_last: bool = False,
         tables: ServingTables | None = None,
     ) -> None:
         self.schema, self.tables, self._column = schema, tables, column
         order = np.lexsort((times, users))
         length = column.max_length or 0
-        starts, lengths = _windows(users[order], length)
+        starts, lengths = _windows(users[order], length, with_last)
         rows, places = pack(lengths, length)
         which = np.repeat(np.arange(len(lengths)), lengths)
         within = np.arange(len(which)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -65,7 +69,9 @@ class SequenceRows(RowSource):
         at = rows[which], places[which] + within
         sequence[at] = starts[which] + within
         remaining[at] = lengths[which] - within
+        following = np.append(np.where(np.diff(users[order]), 0, items[order][1:]), 0)
         self._items = tf.constant(items[order], tf.int64)
+        self._following = tf.constant(following[: len(order)], tf.int64)
         self._places, self._remaining = tf.constant(sequence), tf.constant(remaining)
 
     def __len__(self) -> int:
@@ -76,8 +82,8 @@ class SequenceRows(RowSource):
         places, remaining = tf.gather(self._places, index), tf.gather(self._remaining, index)
         mask = remaining > 0
         items, targets = (
-            tf.where(mask, tf.gather(self._items, at), 0)
-            for at in (places, tf.where(mask, places + 1, 0))
+            tf.where(mask, tf.gather(values, places), 0)
+            for values in (self._items, self._following)
         )
         return {
             self._column.name: items,
@@ -87,15 +93,16 @@ class SequenceRows(RowSource):
         }
 
 
-def _windows(owners: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return where windows of steps that have a next one begin, and their lengths.
+def _windows(owners: np.ndarray, length: int, with_last: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Return where windows of steps begin, and their lengths.
 
     Args:
         owners: Users in order, one for each event.
         length: Most that a window has.
+        with_last: Whether the last event of a user is a step.
     """
     _, first, events = np.unique(owners, return_index=True, return_counts=True)
-    steps = events - 1
+    steps = np.where(events > 1, events - 1 + with_last, 0)
     windows = -(-steps // length)
     last = np.repeat(first + steps, windows)  # behind the last step of each user
     number = np.arange(len(last)) - np.repeat(np.cumsum(windows) - windows, windows)

@@ -5,6 +5,7 @@ from recommenders_tf.layers.attention_gru import AttentionGRU
 from recommenders_tf.layers.bi_interaction import BiInteraction
 from recommenders_tf.layers.bilinear_fusion import BilinearFusion
 from recommenders_tf.layers.bilinear_interaction import BilinearInteraction
+from recommenders_tf.layers.cloze_steps import ClozeSteps
 from recommenders_tf.layers.compressed_interaction import CompressedInteraction
 from recommenders_tf.layers.customized_gate_control import CustomizedGateControl
 from recommenders_tf.layers.dice import Dice
@@ -53,6 +54,7 @@ __all__ = [
     "BiInteraction",
     "BilinearFusion",
     "BilinearInteraction",
+    "ClozeSteps",
     "CompressedInteraction",
     "CustomizedGateControl",
     "Dice",

@@ -47,11 +47,15 @@ class SequenceRetriever(Retriever):
     Attributes:
         column: The sequence.
         popularity: Share of all events that each item has, float32 `[items, 1]`.
+        foretells: Whether each step is trained to tell the next one, so that it may see none of
+            the later ones.
 
     References:
         Petrov, Macdonald: gSASRec: Reducing Overconfidence in Sequential Recommendation Trained
         with Negative Sampling, RecSys 2023, arXiv:2308.07192, eq. 11 and 15.
     """
+
+    foretells = True
 
     def __init__(
         self,
@@ -112,13 +116,22 @@ class SequenceRetriever(Retriever):
 
     def encode_query(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return [state after the last step, 0], of a user without a past [0, 1]."""
-        mask = tf.cast(get_column(features, self.schema.mask_name(self.column)), tf.int32)
-        remaining = mask * tf.cumsum(mask, axis=1, reverse=True)
+        remaining = self.remaining(features)
         states = self.encode(self.embed.rows(features, self.column.name), remaining)
         last = tf.cast(remaining == 1, states.dtype)
         state = tf.reduce_sum(states * last[:, :, tf.newaxis], axis=1)
-        is_new = 1.0 - tf.reduce_sum(last, axis=1, keepdims=True)
-        return tf.concat([state, is_new], axis=1)
+        return self.with_cold_start(state, remaining)
+
+    def remaining(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Return the steps that are left of each past, the step itself included, 0 at padding."""
+        mask = tf.cast(get_column(features, self.schema.mask_name(self.column)), tf.int32)
+        return mask * tf.cumsum(mask, axis=1, reverse=True)
+
+    def with_cold_start(self, query: tf.Tensor, remaining: tf.Tensor) -> tf.Tensor:
+        """Return [query, 0], of a user without a past [0, 1], which popularity answers."""
+        is_new = tf.reduce_all(remaining == 0, axis=1, keepdims=True)
+        query = tf.where(is_new, tf.zeros_like(query), query)
+        return tf.concat([query, tf.cast(is_new, query.dtype)], axis=1)
 
     def encode_candidates(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return [vector, popularity] of items, `[items, embedding_dim + 1]`."""
@@ -143,8 +156,15 @@ class SequenceRetriever(Retriever):
         kept = (users >= FIRST_ID) & (items >= FIRST_ID)
         counts = np.bincount(items[kept], minlength=self.num_items)[:, np.newaxis]
         self.popularity.assign(counts / max(1, counts.sum()))
-        tables = getattr(source, "tables", None)
-        rows = SequenceRows(users[kept], items[kept], times[kept], self.schema, self.column, tables)
+        rows = SequenceRows(
+            users[kept],
+            items[kept],
+            times[kept],
+            self.schema,
+            self.column,
+            with_last=not self.foretells,
+            tables=getattr(source, "tables", None),
+        )
         if not len(rows):
             raise ValueError(
                 f"None of the {len(users)} events has another of its user before it, which "
@@ -168,10 +188,26 @@ class SequenceRetriever(Retriever):
             items = get_column(batch, self.column.name)
             loss = self._sampled_loss(states, items, targets, remaining)
         else:
-            logits = tf.matmul(_flat(states), self._table(), transpose_b=True)
-            logits = tf.cast(logits, tf.float32) + self._reserved()
-            loss = self.task(_flat(targets), logits, sample_weight=_flat(real))
+            loss = self.softmax_loss(states, targets, real)
         return loss / tf.maximum(tf.reduce_sum(real), 1.0)
+
+    def softmax_loss(self, states: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """Return the summed loss of one item among all at each step.
+
+        Args:
+            states: `[batch, steps, embedding_dim]`.
+            targets: The items, int64 `[batch, steps]`.
+            weights: What each step counts, float32 `[batch, steps]`.
+        """
+        logits = tf.cast(tf.matmul(_flat(states), self._table(), transpose_b=True), tf.float32)
+        return self.task(_flat(targets), logits + self.item_bias(), sample_weight=_flat(weights))
+
+    def item_bias(self) -> tf.Tensor:
+        """Return what is added to the logit of each item, float32 `[items]`.
+
+        It keeps padding and unknown from being told.
+        """
+        return tf.constant(np.where(np.arange(self.num_items) < FIRST_ID, -1e9, 0.0), tf.float32)
 
     def _sampled_loss(
         self, states: tf.Tensor, items: tf.Tensor, targets: tf.Tensor, remaining: tf.Tensor
@@ -206,10 +242,6 @@ class SequenceRetriever(Retriever):
 
     def _table(self) -> tf.Tensor:
         return tf.cast(self.embed.table(self.schema.item_id.name), self.compute_dtype)
-
-    def _reserved(self) -> np.ndarray:
-        """Return what keeps padding and unknown from being told, `[items]`."""
-        return np.where(np.arange(self.num_items) < FIRST_ID, np.float32(-1e9), np.float32(0))
 
 
 def _sequence_of_items(schema: FeatureSchema) -> Column:
