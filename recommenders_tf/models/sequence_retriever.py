@@ -11,10 +11,10 @@ import tensorflow as tf
 from recommenders_tf.data.row_source import RowSource
 from recommenders_tf.data.sequence_rows import REMAINING, TARGETS, SequenceRows
 from recommenders_tf.features import get_column
-from recommenders_tf.layers import FeatureEmbedding, UniformNegatives, visible_steps
+from recommenders_tf.layers import FeatureEmbedding, visible_steps
 from recommenders_tf.models.retriever import Retriever
 from recommenders_tf.schema import FIRST_ID, Column, FeatureSchema, SchemaError
-from recommenders_tf.tasks.ranking_task import RankingTask
+from recommenders_tf.tasks.next_item_task import NextItemTask
 
 
 class SequenceRetriever(Retriever):
@@ -24,11 +24,7 @@ class SequenceRetriever(Retriever):
     The scores are inner products with the vectors that the items have as input. A subclass writes
     `encode`.
 
-    With `num_negatives` the loss is the cross-entropy of eq. 1, −β log σ(s⁺) − Σ log(1 − σ(s⁻)),
-    where β = 1 − t (1 − α) for the share α of all items that are drawn, which is gBCE; its
-    `calibration` t is 0 for the plain one. One negative is drawn for each step, from what is not
-    in its sequence; several are drawn for each row and serve all of its steps, as their scores are
-    then one matrix product. Without negatives the loss is the softmax over the whole catalogue.
+    The loss is that of `NextItemTask`.
 
     A user without a past gets the most popular items.
 
@@ -36,23 +32,20 @@ class SequenceRetriever(Retriever):
         schema: Fitted schema with a sequence whose source is the item id; its `max_length` is the
             most that the model sees of a past.
         embedding_dim: Width of the vectors.
-        num_negatives: Negatives of each step; 0 takes all items.
-        calibration: t.
+        objective: `binary` or `softmax`.
+        num_negatives: Items that are drawn beside the next ones; 0 takes all.
+        calibration: t of the binary loss.
         **kwargs: Of the Keras model.
 
     Raises:
         SchemaError: There is no such sequence, no event time, or the item id grows.
-        ValueError: `num_negatives` is negative.
+        ValueError: `objective` is unknown, or the number of negatives does not go with it.
 
     Attributes:
         column: The sequence.
         popularity: Share of all events that each item has, float32 `[items, 1]`.
         foretells: Whether each step is trained to tell the next one, so that it may see none of
             the later ones.
-
-    References:
-        Petrov, Macdonald: gSASRec: Reducing Overconfidence in Sequential Recommendation Trained
-        with Negative Sampling, RecSys 2023, arXiv:2308.07192, eq. 11 and 15.
     """
 
     foretells = True
@@ -61,6 +54,7 @@ class SequenceRetriever(Retriever):
         self,
         schema: FeatureSchema,
         embedding_dim: int,
+        objective: str = "softmax",
         num_negatives: int = 0,
         calibration: float = 0.0,
         **kwargs: Any,
@@ -72,10 +66,9 @@ class SequenceRetriever(Retriever):
                 f"Column `{item.name}` grows, so its vocabulary is not there to tell the next item "
                 "from: give it `hash_buckets` in place of `growing`."
             )
-        if num_negatives < 0:
-            raise ValueError(f"`num_negatives` must be at least 0; it is {num_negatives}.")
         self.column = _sequence_of_items(schema)
         self.embedding_dim = embedding_dim
+        self.objective = objective
         self.num_negatives = num_negatives
         self.calibration = calibration
         self.num_items = schema.vocabulary_size(item)
@@ -83,7 +76,6 @@ class SequenceRetriever(Retriever):
         self.embed = FeatureEmbedding(
             schema, [item.name], embedding_dim, False, normal, name="embed"
         )
-        self.negatives = UniformNegatives(self.num_items, max(1, num_negatives))
         self.popularity = self.add_weight(
             name="popularity",
             shape=[self.num_items, 1],
@@ -92,10 +84,7 @@ class SequenceRetriever(Retriever):
             dtype=tf.float32,
             experimental_autocast=False,
         )
-        loss = tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum")
-        if not num_negatives:
-            loss = tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
-        self.task = RankingTask(loss=loss)
+        self.task = NextItemTask(objective, self.num_items, num_negatives, calibration)
 
     # === To be written by a model ===
 
@@ -154,8 +143,9 @@ class SequenceRetriever(Retriever):
         events = source.columns([column.name for column in (user, item, time) if column])
         users, items, times = (events[column.name] for column in (user, item, time) if column)
         kept = (users >= FIRST_ID) & (items >= FIRST_ID)
-        counts = np.bincount(items[kept], minlength=self.num_items)[:, np.newaxis]
-        self.popularity.assign(counts / max(1, counts.sum()))
+        counts = np.bincount(items[kept], minlength=self.num_items)
+        self.popularity.assign(counts[:, np.newaxis] / max(1, counts.sum()))
+        self.task.assign(counts)
         rows = SequenceRows(
             users[kept],
             items[kept],
@@ -180,68 +170,32 @@ class SequenceRetriever(Retriever):
             training: Whether the model is trained.
         """
         batch, _, _ = tf.keras.utils.unpack_x_y_sample_weight(inputs)
-        targets, remaining = get_column(batch, TARGETS), get_column(batch, REMAINING)
-        vectors = self.embed.rows(batch, self.column.name)
-        states = self.encode(vectors, remaining, training=training)
+        items, targets, remaining = (
+            get_column(batch, name) for name in (self.column.name, TARGETS, REMAINING)
+        )
+        states = self.encode(self.vectors(items), remaining, training=training)
         real = tf.cast(remaining > 0, tf.float32)
-        if self.num_negatives:
-            items = get_column(batch, self.column.name)
-            loss = self._sampled_loss(states, items, targets, remaining)
-        else:
-            loss = self.softmax_loss(states, targets, real)
+
+        def has_met(drawn: tf.Tensor) -> tf.Tensor:
+            same = drawn[:, :, tf.newaxis] == items[:, tf.newaxis]
+            return tf.reduce_any(same & visible_steps(remaining, causal=False), axis=2)
+
+        loss = self.task(states, targets, real, self, has_met)
         return loss / tf.maximum(tf.reduce_sum(real), 1.0)
 
-    def softmax_loss(self, states: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        """Return the summed loss of one item among all at each step.
+    # === Items, as the task has them ===
 
-        Args:
-            states: `[batch, steps, embedding_dim]`.
-            targets: The items, int64 `[batch, steps]`.
-            weights: What each step counts, float32 `[batch, steps]`.
-        """
-        logits = tf.cast(tf.matmul(_flat(states), self._table(), transpose_b=True), tf.float32)
-        return self.task(_flat(targets), logits + self.item_bias(), sample_weight=_flat(weights))
-
-    def item_bias(self) -> tf.Tensor:
-        """Return what is added to the logit of each item, float32 `[items]`.
-
-        It keeps padding and unknown from being told.
-        """
-        return tf.constant(np.where(np.arange(self.num_items) < FIRST_ID, -1e9, 0.0), tf.float32)
-
-    def _sampled_loss(
-        self, states: tf.Tensor, items: tf.Tensor, targets: tf.Tensor, remaining: tf.Tensor
-    ) -> tf.Tensor:
-        """Return the summed loss of the next items and of negatives."""
-        right = tf.reduce_sum(states * self._vectors(targets), axis=2, keepdims=True)
-        if self.num_negatives == 1:
-            drawn = tf.reshape(self.negatives(_flat(targets)), tf.shape(targets))
-            wrong = tf.reduce_sum(states * self._vectors(drawn), axis=2, keepdims=True)
-            met = (drawn[:, :, tf.newaxis] == items[:, tf.newaxis]) & visible_steps(
-                remaining, causal=False
-            )
-            counts = ~tf.reduce_any(met, axis=2, keepdims=True)
-            counts &= (drawn != targets)[:, :, tf.newaxis]
-        else:
-            drawn = self.negatives(targets)
-            wrong = tf.matmul(states, self._vectors(drawn), transpose_b=True)
-            counts = drawn[:, tf.newaxis] != targets[:, :, tf.newaxis]
-        logits = tf.cast(tf.concat([right, wrong], axis=2), tf.float32)
-        share = self.num_negatives / max(1, self.num_items - FIRST_ID - 1)
-        beta = 1 - self.calibration * (1 - min(1.0, share))
-        weights = tf.concat([tf.fill(tf.shape(right), beta), tf.cast(counts, tf.float32)], axis=2)
-        weights *= tf.cast(remaining > 0, tf.float32)[:, :, tf.newaxis]
-        labels = tf.concat([tf.ones_like(logits[:, :, :1]), tf.zeros_like(wrong, tf.float32)], 2)
-        flat = (tf.reshape(part, [-1, 1]) for part in (labels, logits, weights))
-        labels, logits, weights = flat
-        return self.task(labels, logits, sample_weight=weights)
-
-    def _vectors(self, items: tf.Tensor) -> tf.Tensor:
-        """Return the vectors of items in any number for each row, `[batch, items, dim]`."""
+    def vectors(self, items: tf.Tensor) -> tf.Tensor:
+        """Return the vectors of items, `[batch, items, embedding_dim]` of `[batch, items]`."""
         return self.embed.rows({self.column.name: items}, self.column.name)
 
-    def _table(self) -> tf.Tensor:
+    def table(self) -> tf.Tensor:
+        """Return the vectors of all items, `[all items, embedding_dim]`."""
         return tf.cast(self.embed.table(self.schema.item_id.name), self.compute_dtype)
+
+    def item_bias(self) -> tf.Tensor:
+        """Return what is added to the logit of each item, float32 `[all items]`."""
+        return tf.zeros([self.num_items])
 
 
 def _sequence_of_items(schema: FeatureSchema) -> Column:
@@ -255,8 +209,3 @@ def _sequence_of_items(schema: FeatureSchema) -> Column:
         "item is told: add a column of kind `timestamp` and one of kind `sequence` whose `source` "
         f"is `{item}`."
     )
-
-
-def _flat(steps: tf.Tensor) -> tf.Tensor:
-    """Return all steps of all rows below each other."""
-    return tf.reshape(steps, tf.concat([[-1], tf.shape(steps)[2:]], axis=0))

@@ -50,6 +50,7 @@ class BERT4Rec(SequenceRetriever):
         mask_share: Share ρ of the steps that become gaps; the paper has 0.2 for MovieLens and
             0.6 for Beauty.
         last_share: Share of the sequences of which the last step alone is one.
+        num_negatives: Items of the softmax beside the one in a gap; 0 takes all.
         **kwargs: Of the Keras model.
 
     Raises:
@@ -77,9 +78,10 @@ class BERT4Rec(SequenceRetriever):
         dropout: float = 0.1,
         mask_share: float = 0.2,
         last_share: float = 0.1,
+        num_negatives: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(schema, embedding_dim, **kwargs)
+        super().__init__(schema, embedding_dim, num_negatives=num_negatives, **kwargs)
         self.blocks = blocks
         self.heads = heads
         self.dropout = dropout
@@ -134,7 +136,7 @@ class BERT4Rec(SequenceRetriever):
 
     def item_bias(self) -> tf.Tensor:
         """Return what is added to the logit of each item, float32 `[items]`."""
-        return super().item_bias() + tf.cast(self.bias[:, 0], tf.float32)
+        return tf.cast(self.bias[:, 0], tf.float32)
 
     def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Return the mean loss over the gaps.
@@ -149,12 +151,12 @@ class BERT4Rec(SequenceRetriever):
         is_gap = tf.reduce_max(
             tf.one_hot(places, tf.shape(remaining)[1]) * counts[:, :, tf.newaxis], axis=1
         )
-        vectors = self.embed.rows(batch, self.column.name)
+        vectors = self.vectors(items)
         gap = tf.cast(self.gap, vectors.dtype)
         vectors = tf.where(is_gap[:, :, tf.newaxis] > 0, gap, vectors)
         states = self.encode(vectors, remaining, training=training)
         told = self._told(tf.gather(states, places, batch_dims=1))
-        loss = self.softmax_loss(told, tf.gather(items, places, batch_dims=1), counts)
+        loss = self.task(told, tf.gather(items, places, batch_dims=1), counts, self)
         return loss / tf.maximum(tf.reduce_sum(counts), 1.0)
 
     def _told(self, states: tf.Tensor) -> tf.Tensor:

@@ -16,7 +16,7 @@ from recommenders_tf.search_space import Choice, Range
 @register(
     paper="Kang, McAuley: Self-Attentive Sequential Recommendation, ICDM 2018, arXiv:1808.09781",
     search_space={
-        "num_negatives": Choice((0, 1, 64, 256)),
+        "num_negatives": Choice((1, 16, 64, 256)),
         "calibration": Range(0.0, 1.0),
         "blocks": Choice((1, 2, 3)),
         "learning_rate": Range(1e-4, 0.1, "log"),
@@ -33,8 +33,9 @@ class SASRec(SequenceRetriever):
     windows and all of them are learned from; the paper takes the last one alone.
 
     The loss is the paper's binary cross-entropy with one negative for each step; with
-    `num_negatives` 256 and `calibration` 0.75 it is that of gSASRec (arXiv:2308.07192), and with
-    `num_negatives` 0 the softmax over all items. Both rank better; see `SequenceRetriever`.
+    `num_negatives` 256 and `calibration` 0.75 it is that of gSASRec (arXiv:2308.07192). The
+    objective `softmax` takes all items without negatives, and with some those alone, for
+    catalogues of millions. Both rank better than the paper's; see `NextItemTask`.
 
     When to choose it:
         Where the order of what users did tells what comes next, and there are pasts of more than
@@ -46,13 +47,15 @@ class SASRec(SequenceRetriever):
         blocks: Blocks of attention and network.
         heads: Heads of the attention.
         dropout: Share that is dropped; the paper has 0.2 for MovieLens and 0.5 for sparse data.
-        num_negatives: Negatives of each step; 0 takes the softmax over all items.
-        calibration: t of gBCE, from 0 for the plain loss to 1.
+        objective: `binary` or `softmax`.
+        num_negatives: Negatives of each step; 0 takes all items, as the softmax alone can.
+        calibration: t of gBCE, from 0 for the plain binary loss to 1.
         **kwargs: Of the Keras model.
 
     Raises:
         SchemaError: There is no such sequence, no event time, or the item id grows.
-        ValueError: `num_negatives` is negative or `heads` does not divide `embedding_dim`.
+        ValueError: `objective` is unknown, the number of negatives does not go with it, or `heads`
+            does not divide `embedding_dim`.
 
     Example:
         >>> from recommenders_tf import data
@@ -71,11 +74,12 @@ class SASRec(SequenceRetriever):
         blocks: int = 2,
         heads: int = 1,
         dropout: float = 0.2,
+        objective: str = "binary",
         num_negatives: int = 1,
         calibration: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(schema, embedding_dim, num_negatives, calibration, **kwargs)
+        super().__init__(schema, embedding_dim, objective, num_negatives, calibration, **kwargs)
         self.blocks = blocks
         self.heads = heads
         self.dropout = dropout

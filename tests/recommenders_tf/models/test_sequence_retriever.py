@@ -94,65 +94,11 @@ def test_who_has_no_past_gets_the_most_popular(model, encoded) -> None:
     assert counts[answer].tolist() == counts.head(5).tolist()
 
 
-def losses(model, encoded, **arguments):
-    """The model's loss of a batch, its scores of all items at every step, and the batch."""
-    made = type(model)(encoded.schema, **arguments)
-    rows = made.training_rows(encoded)
-    batch = next(iter(rows.batches(4, shuffle=False)))
-    made.compute_loss(batch)
-    random = np.random.default_rng(0)
-    made.set_weights([random.normal(0, 0.3, w.shape) for w in made.get_weights()])
-    loss = made.compute_loss(batch).numpy()
-    batch = {name: value.numpy() for name, value in batch.items()}
-    scores = states(made, batch[made.column.name], batch[REMAINING]) @ made._table().numpy().T
-    return loss, scores, batch, made
-
-
-def test_softmax_over_all_items(encoded) -> None:
-    loss, scores, batch, _ = losses(rtf.models.SASRec(encoded.schema), encoded, num_negatives=0)
-    scores = scores[:, :, 2:] - scores[:, :, 2:].max(axis=2, keepdims=True)
-    logs = scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
-    real = batch[REMAINING] > 0
-    picked = np.take_along_axis(logs, np.maximum(batch[TARGETS] - 2, 0)[:, :, np.newaxis], 2)
-    np.testing.assert_allclose(loss, -picked[:, :, 0][real].mean(), rtol=1e-4)
-
-
-@pytest.mark.parametrize("calibration", [0.0, 0.75])
-@pytest.mark.parametrize("count", [1, 8])
-def test_sampled_losses(encoded, count, calibration) -> None:
-    """gBCE (Petrov and Macdonald 2023, eq. 11 and 15), with the negatives that were drawn."""
-    made = rtf.models.SASRec(encoded.schema)
-    arguments = {"num_negatives": count, "calibration": calibration}
-    _, scores, batch, made = losses(made, encoded, **arguments)
-    made.negatives.generator.reset_from_seed(5)
-    loss = made.compute_loss({name: tf.constant(value) for name, value in batch.items()}).numpy()
-    made.negatives.generator.reset_from_seed(5)
-    ids, targets, remaining = (batch[n] for n in (made.column.name, TARGETS, REMAINING))
-    shape = targets.ravel() if count == 1 else targets
-    drawn = made.negatives(tf.constant(shape)).numpy()
-    alpha = count / (made.num_items - 2 - 1)
-    beta = alpha * (calibration * (1 - 1 / alpha) + 1 / alpha)
-    total, clashes = 0.0, 0
-    for row, t in zip(*np.nonzero(remaining), strict=True):
-        negatives = drawn[row] if count > 1 else drawn[row * targets.shape[1] + t]
-        end = t + remaining[row, t]
-        own = [s for s in range(ids.shape[1]) if remaining[row, s] and s + remaining[row, s] == end]
-        met = {targets[row, t]} | (set(ids[row, own]) if count == 1 else set())
-        total += beta * np.log1p(np.exp(-scores[row, t, targets[row, t]]))
-        for item in negatives:
-            clashes += item in met
-            total += 0 if item in met else np.log1p(np.exp(scores[row, t, item]))
-    assert clashes  # so that leaving them out is tested
-    np.testing.assert_allclose(loss, total / np.count_nonzero(remaining), rtol=1e-3)
-
-
 def test_what_is_missing_is_named(encoded) -> None:
     columns = [c for c in encoded.schema.columns.values() if c.kind != "sequence"]
     without = type(encoded.schema)(columns, encoded.schema.name)
     with pytest.raises(SchemaError, match=r"has no sequence of `item_id` or no event time"):
         rtf.models.SASRec(without)
-    with pytest.raises(ValueError, match="`num_negatives` must be at least 0; it is -1"):
-        rtf.models.SASRec(encoded.schema, num_negatives=-1)
 
 
 def test_a_log_without_a_second_event_is_refused(planted_log) -> None:
@@ -162,3 +108,28 @@ def test_a_log_without_a_second_event_is_refused(planted_log) -> None:
     encoded = rtf.data.encode(log)
     with pytest.raises(ValueError, match="has another of its user before it"):
         rtf.models.SASRec(encoded.schema).training_rows(encoded)
+
+
+def test_a_lone_negative_is_of_what_the_sequence_has_not(encoded) -> None:
+    """Kang and McAuley 2018, sec. 3.5: the loss is that of the task, told what was met."""
+    model = rtf.models.SASRec(encoded.schema, dropout=0.0)
+    batch = next(iter(model.training_rows(encoded).batches(4, shuffle=False)))
+    asked = []
+
+    class Task:
+        def __call__(self, states, targets, weights, catalogue, has_met):
+            asked.append(has_met(targets).numpy())
+            asked.append(has_met(batch[model.column.name]).numpy())
+            return tf.reduce_sum(weights)
+
+    object.__setattr__(model, "task", Task())
+    assert float(model.compute_loss(batch)) == 1.0
+    items, remaining = batch[model.column.name].numpy(), batch[REMAINING].numpy()
+    of_targets, of_items = asked
+    assert of_items[remaining > 0].all()
+    for row, t in zip(*np.nonzero(remaining), strict=True):
+        end = t + remaining[row, t]
+        own = [
+            s for s in range(items.shape[1]) if remaining[row, s] and s + remaining[row, s] == end
+        ]
+        assert of_targets[row, t] == (batch[TARGETS].numpy()[row, t] in items[row, own])

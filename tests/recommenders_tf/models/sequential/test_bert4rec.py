@@ -26,7 +26,7 @@ def told(model, vectors, remaining):
     hidden = (hidden - hidden.mean(-1, keepdims=True)) / np.sqrt(
         hidden.var(-1, keepdims=True) + 1e-3
     )
-    return (hidden * gamma + beta) @ model._table().numpy().T + model.bias.numpy()[:, 0]
+    return (hidden * gamma + beta) @ model.table().numpy().T + model.bias.numpy()[:, 0]
 
 
 def test_loss_tells_what_stood_in_the_gaps(model) -> None:
@@ -39,7 +39,7 @@ def test_loss_tells_what_stood_in_the_gaps(model) -> None:
     ids[remaining == 0] = 0
     model.choose_gaps.generator.reset_from_seed(4)
     places, counts = (part.numpy() for part in model.choose_gaps(tf.constant(remaining)))
-    vectors = model._table().numpy()[ids]
+    vectors = model.table().numpy()[ids]
     rows, slots = np.nonzero(counts)
     vectors[rows, places[rows, slots]] = model.gap.numpy()
     scores = told(model, vectors, remaining)[:, :, 2:]
@@ -65,7 +65,7 @@ def test_answers_from_a_gap_behind_the_last_step(model, count) -> None:
     scores = model.score_candidates(query, model.encode_candidates(items)).numpy()[0]
 
     kept = ids[-(length - 1) :]
-    vectors = np.concatenate([model._table().numpy()[kept], model.gap.numpy()[np.newaxis]])
+    vectors = np.concatenate([model.table().numpy()[kept], model.gap.numpy()[np.newaxis]])
     remaining = np.arange(len(vectors), 0, -1, np.int32)
     expected = told(model, vectors[np.newaxis], remaining[np.newaxis])[0, -1]
     np.testing.assert_allclose(scores[2:], expected[2:], rtol=1e-3, atol=1e-4)

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from recommenders_tf.tasks.next_item_task import NextItemTask
+
+RANDOM = np.random.default_rng(0)
+ITEMS, ROWS, STEPS = 30, 3, 8
+STATES = RANDOM.normal(size=[ROWS, STEPS, 4]).astype(np.float32)
+TARGETS = RANDOM.integers(2, ITEMS, [ROWS, STEPS])
+WEIGHTS = (RANDOM.uniform(size=[ROWS, STEPS]) < 0.7).astype(np.float32)
+
+
+class Catalogue:
+    """Thirty items with vectors and biases."""
+
+    all_vectors = RANDOM.normal(size=[ITEMS, 4]).astype(np.float32)
+    biases = RANDOM.normal(size=[ITEMS]).astype(np.float32)
+
+    def vectors(self, items):
+        return tf.gather(self.all_vectors, items)
+
+    def table(self):
+        return tf.constant(self.all_vectors)
+
+    def item_bias(self):
+        return tf.constant(self.biases)
+
+
+def loss(task, **kwargs) -> float:
+    states, targets, weights = (tf.constant(part) for part in (STATES, TARGETS, WEIGHTS))
+    return float(task(states, targets, weights, Catalogue(), **kwargs))
+
+
+def places():
+    return zip(*np.nonzero(WEIGHTS), strict=True)
+
+
+def softmax(scores, right):
+    return -(scores[right] - np.log(np.exp(scores).sum()))
+
+
+def test_softmax_over_all_items_but_padding_and_unknown() -> None:
+    scores = STATES @ Catalogue.all_vectors.T + Catalogue.biases
+    expected = sum(softmax(scores[row, t, 2:], TARGETS[row, t] - 2) for row, t in places())
+    np.testing.assert_allclose(loss(NextItemTask("softmax", ITEMS)), expected, rtol=1e-4)
+
+
+def test_sampled_softmax_over_what_occurs() -> None:
+    task = NextItemTask("softmax", ITEMS, num_negatives=12)
+    counts = np.arange(ITEMS) % 3 * (np.arange(ITEMS) > 1)
+    task.assign(counts)
+    task.negatives.generator.reset_from_seed(2)
+    actual = loss(task)
+    task.negatives.generator.reset_from_seed(2)
+    drawn = task.negatives(tf.zeros([1])).numpy()[0]
+    assert (counts[drawn] > 0).all()
+    scores = STATES @ Catalogue.all_vectors.T + Catalogue.biases
+    expected, clashes = 0.0, 0
+    for row, t in places():
+        others = drawn[drawn != TARGETS[row, t]]
+        clashes += len(drawn) - len(others)
+        expected += softmax(scores[row, t, [TARGETS[row, t], *others]], 0)
+    assert clashes  # so that leaving them out is tested
+    np.testing.assert_allclose(actual, expected, rtol=1e-4)
+
+
+def test_very_many_drawn_items_stand_for_all() -> None:
+    """Each of the others then counts as often as it is drawn."""
+    task = NextItemTask("softmax", ITEMS, num_negatives=60000)
+    task.assign((np.arange(ITEMS) > 1).astype(int))
+    times = 60000 / (ITEMS - 2)
+    scores = STATES @ Catalogue.all_vectors.T + Catalogue.biases
+    expected = 0.0
+    for row, t in places():
+        own = np.exp(scores[row, t, TARGETS[row, t]])
+        expected -= np.log(own / (own + times * (np.exp(scores[row, t, 2:]).sum() - own)))
+    np.testing.assert_allclose(loss(task), expected, rtol=0.01)
+
+
+@pytest.mark.parametrize("calibration", [0.0, 0.75])
+@pytest.mark.parametrize("count", [1, 8])
+def test_binary(count, calibration) -> None:
+    """gBCE (Petrov and Macdonald 2023, eq. 11 and 15), with the negatives that were drawn."""
+    task = NextItemTask("binary", ITEMS, count, calibration)
+    task.negatives.generator.reset_from_seed(5)
+    met = RANDOM.uniform(size=[ROWS, STEPS]) < 0.3
+    actual = loss(task, has_met=lambda _: tf.constant(met))
+    task.negatives.generator.reset_from_seed(5)
+    drawn = task.negatives(tf.constant(TARGETS.ravel() if count == 1 else TARGETS)).numpy()
+    scores = STATES @ Catalogue.all_vectors.T
+    alpha = count / (ITEMS - 2 - 1)
+    beta = alpha * (calibration * (1 - 1 / alpha) + 1 / alpha)
+    expected, left_out = 0.0, 0
+    for row, t in places():
+        expected += beta * np.log1p(np.exp(-scores[row, t, TARGETS[row, t]]))
+        for item in drawn[row] if count > 1 else drawn[row * STEPS + t]:
+            counts = item != TARGETS[row, t] and not (count == 1 and met[row, t])
+            left_out += not counts
+            expected += counts * np.log1p(np.exp(scores[row, t, item]))
+    assert left_out
+    np.testing.assert_allclose(actual, expected, rtol=1e-4)
+
+
+def test_what_does_not_go_together_is_named() -> None:
+    with pytest.raises(ValueError, match="`objective` is `hinge`; it must be one of binary, soft"):
+        NextItemTask("hinge", ITEMS)
+    with pytest.raises(ValueError, match="must be at least 1 with the objective `binary`; it is 0"):
+        NextItemTask("binary", ITEMS)
+    with pytest.raises(ValueError, match="at least 0 with the objective `softmax`; it is -1"):
+        NextItemTask("softmax", ITEMS, -1)
