@@ -6,7 +6,8 @@
 // TensorFlow's own ops run a loop with some thirty passes over memory for a step. Here a block of
 // lists takes all of its steps while its state stays in the cache, and the gradient computes the
 // gates anew instead of keeping them. Blocks are of lists about equally long, and a step that is
-// padding in all lists of a block costs nothing. Sums over blocks are added up in their order, so the
+// padding in all lists of a block costs nothing. Several lists may stand in a row: where one starts
+// the state is 0 again. Sums over blocks are added up in their order, so the
 // result does not depend on the number of threads.
 
 #include <algorithm>
@@ -40,6 +41,7 @@ struct Lists {
   int64_t count, length, units;
   const float* inputs;  // [count, length, 3 units]
   const bool* mask;     // [count, length]
+  const bool* starts;   // [count, length]: the state before is 0
   const float* shares;  // [count, length]
   bool replaces;        // the share replaces the update gate
   Matrix kernels[3];    // [units, units] each: recurrent ones of update, reset and candidate
@@ -107,13 +109,14 @@ bool AnyReal(const Lists& lists, const int64_t* order, int64_t count, int64_t st
 Lists Read(OpKernelContext* context, bool replaces) {
   const Tensor& inputs = context->input(0);
   const int64_t units = inputs.dim_size(2) / 3;
-  const ConstMatrix kernel(context->input(3).flat<float>().data(), units, 3 * units);
+  const ConstMatrix kernel(context->input(4).flat<float>().data(), units, 3 * units);
   return Lists{inputs.dim_size(0),
                inputs.dim_size(1),
                units,
                inputs.flat<float>().data(),
                context->input(1).flat<bool>().data(),
-               context->input(2).flat<float>().data(),
+               context->input(2).flat<bool>().data(),
+               context->input(3).flat<float>().data(),
                replaces,
                {kernel.leftCols(units), kernel.middleCols(units, units), kernel.rightCols(units)}};
 }
@@ -125,15 +128,17 @@ class AttentionGru : public tensorflow::OpKernel {
   }
 
   void Compute(OpKernelContext* context) override {
-    const Tensor &inputs = context->input(0), &kernel = context->input(3);
+    const Tensor &inputs = context->input(0), &kernel = context->input(4);
     OP_REQUIRES(context,
                 inputs.dims() == 3 && kernel.dims() == 2 &&
                     inputs.dim_size(2) == kernel.dim_size(1) &&
                     kernel.dim_size(1) == 3 * kernel.dim_size(0),
                 InvalidArgument("The inputs of three gates must be as wide as the kernel."));
     const TensorShape steps({inputs.dim_size(0), inputs.dim_size(1)});
-    OP_REQUIRES(context, context->input(1).shape() == steps && context->input(2).shape() == steps,
-                InvalidArgument("Mask and shares must have one value for each step."));
+    for (int i = 1; i < 4; ++i) {
+      OP_REQUIRES(context, context->input(i).shape() == steps,
+                  InvalidArgument("Mask, starts and shares must have one value for each step."));
+    }
     const Lists lists = Read(context, replaces_);
     Tensor* states;
     OP_REQUIRES_OK(context,
@@ -144,6 +149,9 @@ class AttentionGru : public tensorflow::OpKernel {
       Matrix state = Matrix::Zero(count, lists.units);
       Step now;
       for (int64_t t = 0; t < lists.length; ++t) {
+        for (int64_t n = 0; n < count; ++n) {
+          if (lists.starts[lists.At(order[n], t)]) state.row(n).setZero();
+        }
         if (AnyReal(lists, order, count, t)) {
           now.Compute(lists, order, t, state);
           Advance(lists, order, t, now, &state);
@@ -183,18 +191,18 @@ class AttentionGruGradient : public tensorflow::OpKernel {
   void Compute(OpKernelContext* context) override {
     const Lists lists = Read(context, replaces_);
     const int64_t units = lists.units;
-    const float* states = context->input(4).flat<float>().data();
-    const Tensor& of_states = context->input(5);
+    const float* states = context->input(5).flat<float>().data();
+    const Tensor& of_states = context->input(6);
     OP_REQUIRES(context,
                 of_states.NumElements() == lists.count * units ||
-                    of_states.shape() == context->input(4).shape(),
+                    of_states.shape() == context->input(5).shape(),
                 InvalidArgument("The gradient must be that of all states or of the last."));
     const bool of_last = of_states.dims() == 2;
     const float* g = of_states.flat<float>().data();
     Tensor *of_inputs, *of_shares, *of_kernel;
     OP_REQUIRES_OK(context, context->allocate_output(0, context->input(0).shape(), &of_inputs));
-    OP_REQUIRES_OK(context, context->allocate_output(1, context->input(2).shape(), &of_shares));
-    OP_REQUIRES_OK(context, context->allocate_output(2, context->input(3).shape(), &of_kernel));
+    OP_REQUIRES_OK(context, context->allocate_output(1, context->input(3).shape(), &of_shares));
+    OP_REQUIRES_OK(context, context->allocate_output(2, context->input(4).shape(), &of_kernel));
     float* inputs = of_inputs->flat<float>().data();
     float* shares = of_shares->flat<float>().data();
     std::vector<Matrix> sums((lists.count + kBlock - 1) / kBlock);
@@ -211,7 +219,7 @@ class AttentionGruGradient : public tensorflow::OpKernel {
           } else if (t + 1 == lists.length) {
             flow.row(n) = ConstRow(g + order[n] * units, units);
           }
-          if (t == 0) {
+          if (t == 0 || lists.starts[at]) {
             before.row(n).setZero();
           } else if (is_real) {
             before.row(n) = ConstRow(states + (at - 1) * units, units);
@@ -221,9 +229,13 @@ class AttentionGruGradient : public tensorflow::OpKernel {
             shares[at] = 0;
           }
         }
-        if (!is_real) continue;
-        now.Compute(lists, order, t, before);
-        Retreat(lists, order, t, before, &now, &flow, &sum, inputs, shares);
+        if (is_real) {
+          now.Compute(lists, order, t, before);
+          Retreat(lists, order, t, before, &now, &flow, &sum, inputs, shares);
+        }
+        for (int64_t n = 0; n < count; ++n) {
+          if (lists.starts[lists.At(order[n], t)]) flow.row(n).setZero();
+        }
       }
       sums[block] = std::move(sum);
     });
@@ -282,6 +294,7 @@ class AttentionGruGradient : public tensorflow::OpKernel {
 REGISTER_OP("RecommendersTfAttentionGru")
     .Input("inputs: float")
     .Input("mask: bool")
+    .Input("starts: bool")
     .Input("shares: float")
     .Input("kernel: float")
     .Output("states: float")
@@ -289,7 +302,7 @@ REGISTER_OP("RecommendersTfAttentionGru")
     .SetShapeFn([](tensorflow::shape_inference::InferenceContext* context) {
       tensorflow::shape_inference::ShapeHandle states;
       TF_RETURN_IF_ERROR(context->ReplaceDim(context->input(0), 2,
-                                             context->Dim(context->input(3), 0), &states));
+                                             context->Dim(context->input(4), 0), &states));
       context->set_output(0, states);
       return absl::OkStatus();
     });
@@ -299,6 +312,7 @@ REGISTER_KERNEL_BUILDER(Name("RecommendersTfAttentionGru").Device(tensorflow::DE
 REGISTER_OP("RecommendersTfAttentionGruGradient")
     .Input("inputs: float")
     .Input("mask: bool")
+    .Input("starts: bool")
     .Input("shares: float")
     .Input("kernel: float")
     .Input("states: float")
@@ -309,8 +323,8 @@ REGISTER_OP("RecommendersTfAttentionGruGradient")
     .Attr("replaces: bool")
     .SetShapeFn([](tensorflow::shape_inference::InferenceContext* context) {
       context->set_output(0, context->input(0));
-      context->set_output(1, context->input(2));
-      context->set_output(2, context->input(3));
+      context->set_output(1, context->input(3));
+      context->set_output(2, context->input(4));
       return absl::OkStatus();
     });
 REGISTER_KERNEL_BUILDER(Name("RecommendersTfAttentionGruGradient").Device(tensorflow::DEVICE_CPU),

@@ -41,6 +41,8 @@ class AttentionGRU(tf.keras.layers.Layer):
         inputs: `[batch, length, dim]`.
         mask: Bool `[batch, length]`, False at padding.
         attention: Scores aₜ, `[batch, length]`; None for a `gru`.
+        starts: Bool `[batch, length]`: steps before which the state is 0 again, where several
+            lists stand in a row; None where none do.
         training: Whether the compiled kernel may be used: an exported model holds none.
 
     Attributes:
@@ -91,6 +93,7 @@ class AttentionGRU(tf.keras.layers.Layer):
         inputs: tf.Tensor,
         mask: tf.Tensor,
         attention: tf.Tensor | None = None,
+        starts: tf.Tensor | None = None,
         training: bool = False,
     ) -> tf.Tensor:
         """Return the states."""
@@ -104,28 +107,33 @@ class AttentionGRU(tf.keras.layers.Layer):
                 inputs *= attention[:, :, tf.newaxis]
             else:
                 shares = attention
+        starts = tf.zeros_like(mask) if starts is None else starts
         # All steps in one product: what is left to the loop depends on the state.
         projected = tf.tensordot(inputs, self.kernel, 1) + self.bias
         is_here = "GPU" not in self.kernel.device
         ops = native.ops(_KERNEL) if training and self.native and is_here else None
         if ops is None:
-            return self._scan(projected, tf.where(mask, shares, 0.0))
-        given = (projected, mask, shares, self.recurrent_kernel)
+            return self._scan(projected, tf.where(mask, shares, 0.0), starts)
+        given = (projected, mask, starts, shares, self.recurrent_kernel)
         states = _compiled(ops, given, self.kind == "agru", self.return_sequences)
         return tf.cast(states, self.compute_dtype)
 
-    def _scan(self, projected: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
+    def _scan(self, projected: tf.Tensor, shares: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
         """Return the states from the inputs of the gates `[batch, length, 3 units]`."""
         length, batch = projected.shape[1], tf.shape(projected)[0]
-        inputs = tf.TensorArray(projected.dtype, length)
-        inputs = inputs.unstack(tf.transpose(projected, [1, 0, 2]))
-        counts = tf.TensorArray(projected.dtype, length)
-        counts = counts.unstack(tf.transpose(shares)[:, :, tf.newaxis])
+        inputs, counts, kept_on = (
+            tf.TensorArray(projected.dtype, length).unstack(tf.transpose(part, [1, 0, 2]))
+            for part in (
+                projected,
+                shares[:, :, tf.newaxis],
+                1 - tf.cast(starts, projected.dtype)[:, :, tf.newaxis],
+            )
+        )
         kept = length if self.return_sequences else 0
         steps = tf.TensorArray(projected.dtype, kept, element_shape=[None, self.units])
 
         def step(t: tf.Tensor, state: tf.Tensor, states: tf.TensorArray) -> tuple[Any, ...]:
-            state = self._step(state, inputs.read(t), counts.read(t))
+            state = self._step(kept_on.read(t) * state, inputs.read(t), counts.read(t))
             return t + 1, state, states.write(t, state) if kept else states
 
         start = tf.zeros([batch, self.units], projected.dtype)
@@ -157,11 +165,11 @@ def _compiled(
     ops: ModuleType, given: tuple[tf.Tensor, ...], replaces: bool, return_sequences: bool
 ) -> tf.Tensor:
     """Return all states or the last; `replaces` puts the share in place of the update gate."""
-    projected, mask, *others = given
+    projected, mask, starts, *others = given
 
     @tf.custom_gradient
     def scan(projected: tf.Tensor, shares: tf.Tensor, kernel: tf.Tensor) -> Any:
-        given = (projected, mask, shares, kernel)
+        given = (projected, mask, starts, shares, kernel)
         states = ops.recommenders_tf_attention_gru(*given, replaces=replaces)
 
         def gradient(of_states: tf.Tensor) -> Any:

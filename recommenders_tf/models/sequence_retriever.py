@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,7 @@ class SequenceRetriever(Retriever):
 
     All steps of a sequence are trained at once: the state after each scores the item that follows.
     The scores are inner products with the vectors that the items have as input. A subclass writes
-    `encode`.
-
-    The loss is that of `NextItemTask`.
+    `encode`, and gives the `NextItemTask` whose loss it trains by.
 
     A user without a past gets the most popular items.
 
@@ -32,14 +30,11 @@ class SequenceRetriever(Retriever):
         schema: Fitted schema with a sequence whose source is the item id; its `max_length` is the
             most that the model sees of a past.
         embedding_dim: Width of the vectors.
-        objective: `binary` or `softmax`.
-        num_negatives: Items that are drawn beside the next ones; 0 takes all.
-        calibration: t of the binary loss.
+        task: Makes the loss, given the size of the vocabulary.
         **kwargs: Of the Keras model.
 
     Raises:
         SchemaError: There is no such sequence, no event time, or the item id grows.
-        ValueError: `objective` is unknown, or the number of negatives does not go with it.
 
     Attributes:
         column: The sequence.
@@ -54,9 +49,7 @@ class SequenceRetriever(Retriever):
         self,
         schema: FeatureSchema,
         embedding_dim: int,
-        objective: str = "softmax",
-        num_negatives: int = 0,
-        calibration: float = 0.0,
+        task: Callable[[int], NextItemTask],
         **kwargs: Any,
     ) -> None:
         super().__init__(schema, **kwargs)
@@ -68,9 +61,6 @@ class SequenceRetriever(Retriever):
             )
         self.column = _sequence_of_items(schema)
         self.embedding_dim = embedding_dim
-        self.objective = objective
-        self.num_negatives = num_negatives
-        self.calibration = calibration
         self.num_items = schema.vocabulary_size(item)
         normal = tf.keras.initializers.TruncatedNormal(stddev=embedding_dim**-0.5)
         self.embed = FeatureEmbedding(
@@ -84,7 +74,7 @@ class SequenceRetriever(Retriever):
             dtype=tf.float32,
             experimental_autocast=False,
         )
-        self.task = NextItemTask(objective, self.num_items, num_negatives, calibration)
+        self.task = task(self.num_items)
 
     # === To be written by a model ===
 

@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from recommenders_tf.layers import PopularNegatives, UniformNegatives
+from recommenders_tf.losses import BPRMax
 from recommenders_tf.schema import FIRST_ID
 from recommenders_tf.tasks.ranking_task import RankingTask
 
-OBJECTIVES = ("binary", "softmax")
+OBJECTIVES = ("binary", "softmax", "bpr_max")
 _NEVER = -1e9  # logit of what must not be told; half precision has no such number
 
 
@@ -37,17 +38,22 @@ class NextItemTask(tf.keras.layers.Layer):
 
     `softmax` is −log of the item's share in the softmax over all items or, with `num_negatives`,
     over itself and items that are drawn once for a batch, as Jean et al. do: with it no step needs
-    memory for the catalogue. `binary` is −β log σ(s⁺) − Σ log(1 − σ(s⁻)), where β = 1 − t (1 − α)
-    for the share α of all items that is drawn: gBCE, and with t = 0 the plain cross-entropy. One
-    negative is drawn for each state, of what its sequence has not; several are drawn for each row
-    and serve all of its states, as their scores are then one matrix product. A drawn item that is
-    the one to be told counts nothing.
+    memory for the catalogue. `bpr_max` sets the item above drawn ones likewise; see `BPRMax`.
+
+    `binary` is −β log σ(s⁺) − Σ log(1 − σ(s⁻)), where β = 1 − t (1 − α) for the share α of all
+    items that is drawn: gBCE, and with t = 0 the plain cross-entropy. One negative is drawn for
+    each state, of what its sequence has not; several are drawn for each row and serve all of its
+    states, as their scores are then one matrix product. A drawn item that is the one to be told
+    counts nothing.
 
     Args:
-        objective: `binary` or `softmax`.
+        objective: `binary`, `softmax` or `bpr_max`.
         num_items: Size of the vocabulary, padding and unknown included.
         num_negatives: Items that are drawn; 0 takes all, which `softmax` alone can.
         calibration: t.
+        sample_power: Items are drawn for a batch in proportion to this power of how often they
+            occur; with 0 all alike.
+        penalty: λ of `BPRMax`.
         **kwargs: Of the Keras layer.
 
     Call arguments:
@@ -76,6 +82,8 @@ class NextItemTask(tf.keras.layers.Layer):
         num_items: int,
         num_negatives: int = 0,
         calibration: float = 0.0,
+        sample_power: float = 0.0,
+        penalty: float = 1.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -83,7 +91,7 @@ class NextItemTask(tf.keras.layers.Layer):
             raise ValueError(
                 f"`objective` is `{objective}`; it must be one of {', '.join(OBJECTIVES)}."
             )
-        least = 1 if objective == "binary" else 0
+        least = 0 if objective == "softmax" else 1
         if num_negatives < least:
             raise ValueError(
                 f"`num_negatives` must be at least {least} with the objective `{objective}`; it is "
@@ -93,18 +101,18 @@ class NextItemTask(tf.keras.layers.Layer):
         self.num_items = num_items
         self.num_negatives = num_negatives
         self.calibration = calibration
+        self.negatives: Any = None
         if objective == "binary":
-            self.negatives: Any = UniformNegatives(num_items, num_negatives)
-            self.task = RankingTask(
-                loss=tf.keras.losses.BinaryCrossentropy(from_logits=True, reduction="sum")
-            )
-        else:
-            self.negatives = PopularNegatives(num_negatives, power=0.0) if num_negatives else None
-            self.task = RankingTask(
-                loss=tf.keras.losses.SparseCategoricalCrossentropy(
-                    from_logits=True, reduction="sum"
-                )
-            )
+            self.negatives = UniformNegatives(num_items, num_negatives)
+        elif num_negatives:
+            self.negatives = PopularNegatives(num_negatives, sample_power)
+        losses = tf.keras.losses
+        loss = {
+            "binary": losses.BinaryCrossentropy(from_logits=True, reduction="sum"),
+            "softmax": losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
+            "bpr_max": BPRMax(penalty, reduction="sum"),
+        }
+        self.task = RankingTask(loss=loss[objective])
 
     def assign(self, counts: np.ndarray) -> None:
         """Take how often each item occurs, `[all items]`: what does not is never drawn."""
@@ -123,14 +131,15 @@ class NextItemTask(tf.keras.layers.Layer):
         if self.objective == "binary":
             return self._binary(states, targets, weights, catalogue, has_met)
         if self.num_negatives:
-            return self._sampled_softmax(states, targets, weights, catalogue)
+            return self._shared(states, targets, weights, catalogue)
         logits = tf.matmul(_flat(states), catalogue.table(), transpose_b=True)
         logits = tf.cast(logits, tf.float32) + catalogue.item_bias() + self._reserved()
         return self.task(_flat(targets), logits, sample_weight=_flat(weights))
 
-    def _sampled_softmax(
+    def _shared(
         self, states: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor, catalogue: Catalogue
     ) -> tf.Tensor:
+        """Return the loss with items that are drawn once for the batch."""
         drawn = self.negatives(tf.zeros([1]))
         bias = catalogue.item_bias()
         right = _products(states, catalogue.vectors(targets))

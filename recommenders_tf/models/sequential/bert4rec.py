@@ -14,6 +14,7 @@ from recommenders_tf.models.sequence_retriever import SequenceRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
 from recommenders_tf.search_space import Choice, Range
+from recommenders_tf.tasks.next_item_task import NextItemTask
 
 
 @register(
@@ -81,7 +82,13 @@ class BERT4Rec(SequenceRetriever):
         num_negatives: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(schema, embedding_dim, num_negatives=num_negatives, **kwargs)
+        super().__init__(
+            schema,
+            embedding_dim,
+            lambda items: NextItemTask("softmax", items, num_negatives),
+            **kwargs,
+        )
+        self.num_negatives = num_negatives
         self.blocks = blocks
         self.heads = heads
         self.dropout = dropout

@@ -11,6 +11,7 @@ from recommenders_tf.models.sequence_retriever import SequenceRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
 from recommenders_tf.search_space import Choice, Range
+from recommenders_tf.tasks.next_item_task import NextItemTask
 
 
 @register(
@@ -79,7 +80,15 @@ class SASRec(SequenceRetriever):
         calibration: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(schema, embedding_dim, objective, num_negatives, calibration, **kwargs)
+        super().__init__(
+            schema,
+            embedding_dim,
+            lambda items: NextItemTask(objective, items, num_negatives, calibration),
+            **kwargs,
+        )
+        self.objective = objective
+        self.num_negatives = num_negatives
+        self.calibration = calibration
         self.blocks = blocks
         self.heads = heads
         self.dropout = dropout

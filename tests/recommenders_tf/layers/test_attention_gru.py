@@ -97,7 +97,8 @@ def test_kernel_has_the_gradients_of_the_stock_ops(kind, every) -> None:
     inputs = tf.constant(random.normal(size=[150, 6, DIM]), tf.float32)
     attention = tf.constant(random.uniform(0, 1, [150, 6]), tf.float32)
     mask = tf.constant(random.uniform(size=[150, 6]) < random.uniform(size=[150, 1]))
-    given = (inputs, mask) if kind == "gru" else (inputs, mask, attention)
+    starts = tf.constant(random.uniform(size=[150, 6]) < 0.2)
+    given = (inputs, mask, None if kind == "gru" else attention, starts)
     layer = filled(AttentionGRU(5, kind, return_sequences=every), *given)
     layer.native = True
     results = []
@@ -106,10 +107,24 @@ def test_kernel_has_the_gradients_of_the_stock_ops(kind, every) -> None:
             tape.watch([inputs, attention])
             states = layer(*given, training=training)
             loss = tf.reduce_sum(states**2 * tf.range(1, 6, dtype=tf.float32))
-        sources = [inputs, *given[2:], *layer.trainable_weights]
+        scores = [] if kind == "gru" else [attention]
+        sources = [inputs, *scores, *layer.trainable_weights]
         results.append([states, *tape.gradient(loss, sources)])
     for stock, kernel in zip(*results, strict=True):
         np.testing.assert_allclose(kernel, stock, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_lists_in_one_row_are_as_each_alone(compiled, inputs, attention) -> None:
+    layer = AttentionGRU(UNITS, "augru")
+    mask = np.array([[True, True, False, True, True]] * BATCH)
+    starts = np.array([[True, False, False, True, False]] * BATCH)
+    given = [tf.constant(part) for part in (inputs, mask, attention, starts)]
+    states = filled(layer, *given)(*given, training=compiled).numpy()
+    for row in range(BATCH):
+        for start, end in ((0, 2), (3, 5)):
+            expected = recurrence(layer, inputs[row, start:end], attention[row, start:end])
+            np.testing.assert_allclose(states[row, end - 1], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_last_state_alone(inputs, attention) -> None:

@@ -46,8 +46,17 @@ def test_softmax_over_all_items_but_padding_and_unknown() -> None:
     np.testing.assert_allclose(loss(NextItemTask("softmax", ITEMS)), expected, rtol=1e-4)
 
 
-def test_sampled_softmax_over_what_occurs() -> None:
-    task = NextItemTask("softmax", ITEMS, num_negatives=12)
+def bpr_max(scores, right):
+    """Hidasi and Karatzoglou 2018, eq. 10, of the first score and the others."""
+    wrong = scores[right + 1 :]
+    share = np.exp(wrong) / np.exp(wrong).sum()
+    gain = (share / (1 + np.exp(wrong - scores[right]))).sum()
+    return -np.log(gain) + 0.5 * (share * wrong**2).sum()
+
+
+@pytest.mark.parametrize(("objective", "formula"), [("softmax", softmax), ("bpr_max", bpr_max)])
+def test_with_items_drawn_once_for_a_batch(objective, formula) -> None:
+    task = NextItemTask(objective, ITEMS, num_negatives=12, penalty=0.5)
     counts = np.arange(ITEMS) % 3 * (np.arange(ITEMS) > 1)
     task.assign(counts)
     task.negatives.generator.reset_from_seed(2)
@@ -60,7 +69,7 @@ def test_sampled_softmax_over_what_occurs() -> None:
     for row, t in places():
         others = drawn[drawn != TARGETS[row, t]]
         clashes += len(drawn) - len(others)
-        expected += softmax(scores[row, t, [TARGETS[row, t], *others]], 0)
+        expected += formula(scores[row, t, [TARGETS[row, t], *others]], 0)
     assert clashes  # so that leaving them out is tested
     np.testing.assert_allclose(actual, expected, rtol=1e-4)
 
@@ -76,6 +85,14 @@ def test_very_many_drawn_items_stand_for_all() -> None:
         own = np.exp(scores[row, t, TARGETS[row, t]])
         expected -= np.log(own / (own + times * (np.exp(scores[row, t, 2:]).sum() - own)))
     np.testing.assert_allclose(loss(task), expected, rtol=0.01)
+
+
+def test_items_are_drawn_by_a_power_of_how_often_they_occur() -> None:
+    task = NextItemTask("softmax", ITEMS, num_negatives=50000, sample_power=0.5)
+    task.assign(np.where(np.arange(ITEMS) > 1, np.arange(ITEMS) ** 2, 0))
+    share = np.bincount(task.negatives(tf.zeros([1])).numpy()[0], minlength=ITEMS) / 50000
+    weights = np.where(np.arange(ITEMS) > 1, np.arange(ITEMS), 0)
+    np.testing.assert_allclose(share, weights / weights.sum(), atol=0.005)
 
 
 @pytest.mark.parametrize("calibration", [0.0, 0.75])
@@ -105,7 +122,8 @@ def test_binary(count, calibration) -> None:
 def test_what_does_not_go_together_is_named() -> None:
     with pytest.raises(ValueError, match="`objective` is `hinge`; it must be one of binary, soft"):
         NextItemTask("hinge", ITEMS)
-    with pytest.raises(ValueError, match="must be at least 1 with the objective `binary`; it is 0"):
-        NextItemTask("binary", ITEMS)
+    for objective in ("binary", "bpr_max"):
+        with pytest.raises(ValueError, match="must be at least 1 with the objective `b.*it is 0"):
+            NextItemTask(objective, ITEMS)
     with pytest.raises(ValueError, match="at least 0 with the objective `softmax`; it is -1"):
         NextItemTask("softmax", ITEMS, -1)
