@@ -32,6 +32,7 @@ _MODULES = {
     "movielens-1m-last-out": "full_ranking",
     "movielens-1m-ratings": "ratings",
     "movielens-1m-two-labels": "event_logs",
+    "sequential-ml-1m": "sequences",
 }
 
 

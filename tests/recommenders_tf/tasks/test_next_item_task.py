@@ -123,7 +123,7 @@ def test_what_does_not_go_together_is_named() -> None:
     with pytest.raises(ValueError, match="`objective` is `hinge`; it must be one of binary, soft"):
         NextItemTask("hinge", ITEMS)
     for objective in ("binary", "bpr_max"):
-        with pytest.raises(ValueError, match="must be at least 1 with the objective `b.*it is 0"):
+        with pytest.raises(ValueError, match=r"must be at least 1 with the objective `b.*it is 0"):
             NextItemTask(objective, ITEMS)
     with pytest.raises(ValueError, match="at least 0 with the objective `softmax`; it is -1"):
         NextItemTask("softmax", ITEMS, -1)
