@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -52,9 +52,10 @@ class Cascade:
         k: int = DEFAULT_K,
         exclude_seen: bool = True,
         candidates: Sequence[str] | None = None,
+        history: Mapping[str, Sequence[str]] | None = None,
     ) -> pd.DataFrame:
         """Return the k best items of every user, in raw ids; see `Retriever.recommend`."""
-        return recommend_frame(self.graph, users, k, exclude_seen, candidates)
+        return recommend_frame(self.graph, users, k, exclude_seen, candidates, history)
 
     def export(self, path: str | pathlib.Path) -> pathlib.Path:
         """Write both models, the index and the tables as one SavedModel.

@@ -12,13 +12,25 @@ from recommenders_tf.cli.catalog import JsonOption
 from recommenders_tf.cli.console import note, print_json, print_table
 from recommenders_tf.cli.runs import Run, RunArgument
 
+_SOMEBODY = ""
+"""Id of a user of whom nothing is known but a history."""
+
 
 def recommend(
     run: RunArgument,
     users: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option("--user", "-u", metavar="ID", help="May be given several times."),
-    ],
+    ] = None,
+    history: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--history",
+            metavar="ID",
+            help="An item that the user met since training, or that somebody without --user met; "
+            "may be given several times, the oldest first.",
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Items for each user.")] = 10,
     include_seen: Annotated[
         bool, typer.Option("--include-seen", help="Keep the items that the user knows already.")
@@ -41,7 +53,10 @@ def recommend(
       recommenders-tf recommend runs/two_tower-movielens-100k --user 196
       recommenders-tf recommend runs/mf -u 196 -u 186 -k 5 --json
       recommenders-tf recommend runs/mf -u 196 --candidate 50 --candidate 172
+      recommenders-tf recommend runs/sasrec --history 50 --history 172
     """
+    if not users and not history:
+        raise ValueError("Name a user with --user, or what somebody met with --history.")
     found = Run.find(run)
     model = found.load()
     if model.kind != "retrieval":
@@ -50,10 +65,18 @@ def recommend(
             "order but finds none: give one of kind retrieval (see `recommenders-tf models`), or "
             "combine the two with `recommenders-tf export --ranker`."
         )
-    tables, users = model.tables, list(dict.fromkeys(users))
-    _note_unknown("user", users, tables.users.index, "answered as an unknown user")
+    tables, users = model.tables, list(dict.fromkeys(users or [_SOMEBODY]))
+    named = [user for user in users if user != _SOMEBODY]
+    _note_unknown("user", named, tables.users.index, "answered as an unknown user")
+    _note_unknown("item", history or (), tables.items.index, "left out")
     _note_unknown("item", candidates or (), tables.items.index, "left out")
-    frame = model.recommend(users, min(k, tables.items.size), not include_seen, candidates)
+    frame = model.recommend(
+        users,
+        min(k, tables.items.size),
+        not include_seen,
+        candidates,
+        dict.fromkeys(users, history) if history else None,
+    )
     answers = json.loads(frame.to_json(orient="records"))
     if as_json:
         print_json(answers)
@@ -62,7 +85,10 @@ def recommend(
     columns = [name for name in frame.columns if name != key]
     for user in users:
         rows = [[answer[c] for c in columns] for answer in answers if answer[key] == user]
-        print_table(columns, rows, title=f"For user {user}")
+        who = (
+            f"user {user}" if user != _SOMEBODY else f"somebody who met {', '.join(history or [])}"
+        )
+        print_table(columns, rows, title=f"For {who}")
 
 
 def _note_unknown(what: str, ids: Collection[str], known: Collection[str], fate: str) -> None:

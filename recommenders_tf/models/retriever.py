@@ -55,6 +55,7 @@ class Retriever(Recommender):
         k: int = DEFAULT_K,
         exclude_seen: bool = True,
         candidates: Sequence[str] | None = None,
+        history: Mapping[str, Sequence[str]] | None = None,
     ) -> pd.DataFrame:
         """Return the k best items of every user, in raw ids.
 
@@ -63,15 +64,18 @@ class Retriever(Recommender):
             k: Items for each.
             exclude_seen: Leave out the items of the user's training events.
             candidates: Raw ids of the items to choose from; None takes the whole catalogue.
+            history: Raw ids of what users met since training, oldest first, by user; of one whom
+                training has not seen, all that is known. Items that it has not seen are left out.
 
         Returns:
             One row a recommendation, best first: user id, `rank` from 1, item id, `score`, and
             the columns of the item table. A user for whom fewer items are left has fewer rows.
 
         Raises:
-            ValueError: `k` is below 1 or no candidate is in the catalogue.
+            ValueError: `k` is below 1, no candidate is in the catalogue, or there is a history of
+                a user who is not asked for.
         """
-        return recommend_frame(self.serving_graph(), users, k, exclude_seen, candidates)
+        return recommend_frame(self.serving_graph(), users, k, exclude_seen, candidates, history)
 
     def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Evaluate on held-out events, over the full catalogue, or as Keras does.
@@ -98,6 +102,7 @@ def recommend_frame(
     k: int,
     exclude_seen: bool,
     candidates: Sequence[str] | None,
+    history: Mapping[str, Sequence[str]] | None,
 ) -> pd.DataFrame:
     """Return recommendations as a frame; see `Retriever.recommend`."""
     if k < 1:
@@ -113,11 +118,19 @@ def recommend_frame(
         )
     asked = tf.constant([list(candidates or [])], tf.string)
     users = [str(user) for user in users]
+    history = {str(user): list(map(str, met)) for user, met in (history or {}).items()}
+    if others := history.keys() - set(users):
+        raise ValueError(
+            f"`history` is of {', '.join(sorted(others))}, whom `users` does not name: ask for "
+            "them as well."
+        )
     ids, scores, step = [], [], rows_at_once(items.size)
     for start in range(0, len(users), step):
-        block = tf.constant(users[start : start + step], tf.string)
+        block = users[start : start + step]
+        recent = tf.ragged.constant([history.get(user, []) for user in block], tf.string, 1)
         answer = graph.recommend(
-            user_id=block,
+            user_id=tf.constant(block, tf.string),
+            history=recent.to_tensor(""),
             candidates=asked,
             k=tf.constant(k),
             exclude_seen=tf.constant(exclude_seen),

@@ -211,6 +211,19 @@ def test_candidates_and_seen_items(run, call):
     assert json.loads(call("recommend", run, "-u", "u3", *asked, "--json")[1]) == []
 
 
+def test_somebody_is_known_by_a_history_alone(run, call):
+    model = rtf.load_model(run / "model.keras")
+    met = model.tables.events["item_id"].unique()[:2].tolist()
+    asked = [part for item in (*met, "nothing") for part in ("--history", item)]
+    code, out, err = call("recommend", run, *asked, "-k", "3")
+    assert code == 0
+    assert f"For somebody who met {met[0]}, {met[1]}, nothing" in out
+    assert "Not in the training data: item nothing; left out." in err
+    every = json.loads(call("recommend", run, *asked, "-k", "1000", "--json")[1])
+    assert len(every) == 498
+    assert not {record["item_id"] for record in every} & set(met)
+
+
 def test_more_items_than_there_are(run, call):
     code, out, _ = call(
         "recommend", run, "-u", "u3", "-k", "1000000000", "--include-seen", "--json"
@@ -235,7 +248,7 @@ def test_more_items_than_there_are(run, call):
         (("evaluate", "runs/mf-synthetic", "--fold-in", "0.5"), 1, "--fold-in does not go with"),
         (("evaluate", "runs/mf-synthetic", "--candidates", "file"), 1, "of kind `file` go with"),
         (("evaluate", "runs/none"), 1, "There is no trained model in `runs/none`; there are runs/"),
-        (("recommend", "runs/mf-synthetic"), 2, "--user"),
+        (("recommend", "runs/mf-synthetic"), 1, "Name a user with --user, or what somebody met"),
         (("recommend", "runs/mf-synthetic", "-u", "u3", "-k", "0"), 2, "-k"),
         (("recommend", "runs/mf-synthetic", "-u", "u3", "--candidate", "x"), 1, "None of the 1"),
         (("serve", "none"), 2, "none"),

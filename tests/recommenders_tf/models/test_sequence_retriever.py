@@ -94,6 +94,26 @@ def test_who_has_no_past_gets_the_most_popular(model, encoded) -> None:
     assert counts[answer].tolist() == counts.head(5).tolist()
 
 
+def test_a_history_of_somebody_new_answers_as_that_of_a_user(model, encoded) -> None:
+    model.bind(encoded.tables)
+    user, item, time = (
+        model.schema.user_id.name,
+        model.schema.item_id.name,
+        model.schema.event_time.name,
+    )
+    events = encoded.log.events.sort_values(time, kind="stable")
+    known = events[user].iloc[0]
+    met = events.loc[events[user] == known, item].tolist()
+    expected = model.recommend([known], k=9)
+    answer = model.recommend(["nobody", "no one"], k=9, history={"nobody": ["nothing", *met]})
+    mine = answer[answer[user] == "nobody"]
+    assert mine[item].tolist() == expected[item].tolist()
+    np.testing.assert_allclose(mine["score"], expected["score"], rtol=1e-4)
+    assert answer[answer[user] == "no one"][item].tolist() != expected[item].tolist()
+    with pytest.raises(ValueError, match="`history` is of ann, whom `users` does not name"):
+        model.recommend(["nobody"], history={"ann": met})
+
+
 def test_what_is_missing_is_named(encoded) -> None:
     columns = [c for c in encoded.schema.columns.values() if c.kind != "sequence"]
     without = type(encoded.schema)(columns, encoded.schema.name)
