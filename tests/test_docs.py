@@ -39,6 +39,20 @@ def test_the_programs_and_the_schema_of_large_tables_work(capsys):
     assert [FeatureSchema.from_dict(yaml.safe_load(schema)).name for schema in schemas] == ["shop"]
 
 
+def test_the_tutorial_on_next_items_works(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs/next-item.md").read_text()
+    (schema,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    pathlib.Path("schema.yaml").write_text(schema)
+    namespace = {"__name__": "__main__"}
+    for program in programs("docs/next-item.md"):
+        exec(compile(program, "docs/next-item.md", "exec"), namespace)
+    control, model, answer = capsys.readouterr().out.splitlines()[-3:]
+    of_control, of_model = (eval(line.split(" ", 1)[1]) for line in (control, model))
+    assert of_model["NDCG@10"] > 1.2 * of_control["NDCG@10"]
+    assert set(eval(answer)) == {"i11", "i12", "i13"}
+
+
 def test_the_programs_of_metrics_work(capsys):
     for program in programs("docs/metrics.md"):
         exec(compile(program, "docs/metrics.md", "exec"), {"__name__": "__main__"})

@@ -59,7 +59,7 @@ class SequenceRetriever(Retriever):
                 f"Column `{item.name}` grows, so its vocabulary is not there to tell the next item "
                 "from: give it `hash_buckets` in place of `growing`."
             )
-        self.column = _sequence_of_items(schema)
+        self.column = sequence_of_items(schema)
         self.embedding_dim = embedding_dim
         self.num_items = schema.vocabulary_size(item)
         normal = tf.keras.initializers.TruncatedNormal(stddev=embedding_dim**-0.5)
@@ -188,7 +188,7 @@ class SequenceRetriever(Retriever):
         return tf.zeros([self.num_items])
 
 
-def _sequence_of_items(schema: FeatureSchema) -> Column:
+def sequence_of_items(schema: FeatureSchema) -> Column:
     """Return the sequence whose source is the item id."""
     item = schema.item_id.name
     for column in schema.sequences:
