@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -87,10 +88,22 @@ class ColumnarData(RowSource):
             )
             for name, value in batch.items()
         }
+        if self.schema.event_time is not None:
+            batch.pop(self.schema.event_time.name, None)
         for column in self.schema.features:
             if column.is_list:
                 batch.setdefault(self.schema.mask_name(column), batch[column.name] != PADDING_ID)
         return with_labels(features.cross(self.schema, batch) | batch, self.schema)
+
+    def columns(self, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return whole encoded columns, features, labels or the time, which batches lack."""
+        found = super().columns(names)
+        time = self.schema.event_time
+        for widths, rows in self._blocks:
+            if time is not None and time.name in widths and time.name in names:
+                place = sum(list(widths.values())[: list(widths).index(time.name)])
+                found[time.name] = tf.cast(rows[:, place], tf.int64).numpy()
+        return found
 
     def _padded(self, name: str, chunks: tf.Tensor, spans: tf.Tensor) -> dict[str, tf.Tensor]:
         """Return padded lists and, of ids, their mask; `spans` is as in `ChunkedLists`."""

@@ -29,7 +29,8 @@ class Lists(NamedTuple):
 def encoded_columns(columns: Columns, schema: FeatureSchema) -> dict[str, np.ndarray | Lists]:
     """Return what a schema asks for of the given columns, without copying where that is possible.
 
-    Masks of lists and crosses may be missing: they follow from other columns. So may labels.
+    Masks of lists and crosses may be missing: they follow from other columns. So may labels, and
+    the time of the event.
 
     Args:
         columns: Arrays by name, NumPy or Arrow, or an Arrow table; others are left out.
@@ -48,6 +49,7 @@ def encoded_columns(columns: Columns, schema: FeatureSchema) -> dict[str, np.nda
     derived = {schema.mask_name(column) for column in schema.features if column.is_list}
     derived |= {column.name for column in schema.crosses}
     derived |= {label.name for label in schema.labels}
+    derived |= {schema.event_time.name} if schema.event_time else set()
     for name in spec:
         if name not in arrays and name not in derived:
             raise SchemaError(
@@ -68,10 +70,12 @@ def encoded_columns(columns: Columns, schema: FeatureSchema) -> dict[str, np.nda
 
 
 def column_spec(schema: FeatureSchema) -> dict[str, tf.TensorSpec]:
-    """Return the type of every column of an encoded batch, those of labels included."""
+    """Return the type of every encoded column: features, labels and the time of the event."""
     spec = features.encoded_spec(schema)
-    labels = {c.name: tf.TensorSpec([None], tf.float32, c.name) for c in schema.labels}
-    return spec | labels
+    spec |= {c.name: tf.TensorSpec([None], tf.float32, c.name) for c in schema.labels}
+    if (time := schema.event_time) is not None:
+        spec[time.name] = tf.TensorSpec([None], tf.int64, time.name)
+    return spec
 
 
 def check_ids(arrays: Mapping[str, np.ndarray | Lists], schema: FeatureSchema) -> None:

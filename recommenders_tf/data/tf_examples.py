@@ -30,7 +30,8 @@ def read_examples(
     Args:
         patterns: Patterns of the names of TFRecord files.
         schema: Fitted schema. An example has a feature of fixed length for each entry of
-            `features.encoded_spec`, masks as integers, and one for each label.
+            `features.encoded_spec`, masks as integers, and one for each label. It may have the time
+            of the event, which is 0 where it is missing.
         compression: Of the files: `GZIP`, `ZLIB` or "" for none.
         folder: Where to put the columns as memory-mapped files, for examples that are more than
             memory holds; None keeps them in memory.
@@ -67,6 +68,8 @@ def read_examples(
         )
         for name, value in column_spec(schema).items()
     }
+    if (time := schema.event_time) is not None:
+        spec[time.name] = tf.io.FixedLenFeature([], tf.int64, 0)
     batches = parsed(patterns, spec, compression)
     parts = ({name: value.numpy() for name, value in batch.items()} for batch in batches)
     if folder is not None:

@@ -129,9 +129,10 @@ class SequenceRetriever(Retriever):
         """
         if isinstance(source, SequenceRows):
             return source
-        user, item, time = self.schema.user_id, self.schema.item_id, self.schema.event_time
-        events = source.columns([column.name for column in (user, item, time) if column])
-        users, items, times = (events[column.name] for column in (user, item, time) if column)
+        user, item = self.schema.user_id.name, self.schema.item_id.name
+        times = event_times(source, self.schema)
+        events = source.columns([user, item])
+        users, items = events[user], events[item]
         kept = (users >= FIRST_ID) & (items >= FIRST_ID)
         counts = np.bincount(items[kept], minlength=self.num_items)
         self.popularity.assign(counts[:, np.newaxis] / max(1, counts.sum()))
@@ -199,3 +200,19 @@ def sequence_of_items(schema: FeatureSchema) -> Column:
         "item is told: add a column of kind `timestamp` and one of kind `sequence` whose `source` "
         f"is `{item}`."
     )
+
+
+def event_times(source: RowSource, schema: FeatureSchema) -> np.ndarray:
+    """Return the time of each event, int64 `[events]`.
+
+    Raises:
+        ValueError: The source has none.
+    """
+    time = schema.event_time
+    found = source.columns([time.name]) if time is not None else {}
+    if time is None or time.name not in found or not found[time.name].any():
+        raise ValueError(
+            f"The events have no `{time.name if time else 'event time'}`, by which sequences are "
+            "in order: write it into the examples beside the features."
+        )
+    return found[time.name]

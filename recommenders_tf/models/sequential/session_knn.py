@@ -14,7 +14,7 @@ from recommenders_tf.features import get_column
 from recommenders_tf.layers.sparse_rows import SparseRows
 from recommenders_tf.models.history_retriever import HistoryRetriever
 from recommenders_tf.models.neighbours import NeighbourRetriever, loss_of_some
-from recommenders_tf.models.sequence_retriever import sequence_of_items
+from recommenders_tf.models.sequence_retriever import event_times, sequence_of_items
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
 from recommenders_tf.search_space import Choice
@@ -88,11 +88,10 @@ class SessionKNN(HistoryRetriever):
     def training_rows(self, source: RowSource) -> RowSource:
         """Gather the sessions of a source of events and when each ended; return them as rows."""
         rows = super().training_rows(source)
-        time = self.schema.event_time
-        if rows is not source and time is not None:
-            events = source.columns([self.schema.user_id.name, time.name])
+        if rows is not source:
+            user = self.schema.user_id.name
             ends = np.full(self.num_users, np.iinfo(np.int64).min)
-            np.maximum.at(ends, events[self.schema.user_id.name], events[time.name])
+            np.maximum.at(ends, source.columns([user])[user], event_times(source, self.schema))
             # Places in their order: float32 cannot tell the seconds of a year apart.
             self.recency.assign(np.argsort(np.argsort(ends, kind="stable")))
         return rows

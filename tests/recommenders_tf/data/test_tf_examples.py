@@ -21,7 +21,9 @@ def files(encoded, tmp_path_factory) -> list[str]:
     """Three files of the examples of a log, the last one empty."""
     folder = tmp_path_factory.mktemp("examples")
     batch, label = next(iter(encoded.batches(300, shuffle=False)))
-    rows = {**batch, encoded.schema.label.name: label}
+    time = encoded.schema.event_time.name
+    times = tf.constant(encoded.log.events[time].to_numpy(np.int64))
+    rows = {**batch, encoded.schema.label.name: label, time: times}
     paths = [str(folder / f"part-{number}.gz") for number in range(3)]
     for path, span in zip(paths, (range(200), range(200, 300), ()), strict=True):
         with tf.io.TFRecordWriter(path, "GZIP") as file:
@@ -43,6 +45,31 @@ def parsed_one_by_one(path: str, encoded: EncodedLog) -> list[dict[str, tf.Tenso
     parsing[encoded.schema.label.name] = tf.io.FixedLenFeature([], tf.float32)
     records = tf.data.TFRecordDataset(path, "GZIP")
     return [tf.io.parse_single_example(record, parsing) for record in records]
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_times_are_a_column_and_no_feature(encoded, files, mapped, tmp_path) -> None:
+    data = read_examples(files, encoded.schema, folder=tmp_path if mapped else None)
+    user, time = encoded.schema.user_id.name, encoded.schema.event_time.name
+    found, expected = (source.columns([user, time]) for source in (data, encoded))
+    assert found[time].dtype == np.int64
+    for name, values in found.items():
+        np.testing.assert_array_equal(values, expected[name][:300])
+    assert time not in next(iter(data.batches(4)))[0]
+
+
+def test_examples_without_a_time_have_0(encoded, files, tmp_path) -> None:
+    time = encoded.schema.event_time.name
+    path = str(tmp_path / "timeless.gz")
+    with tf.io.TFRecordWriter(path, "GZIP") as file:
+        for record in tf.data.TFRecordDataset(files[1], "GZIP"):
+            example = tf.train.Example.FromString(record.numpy())
+            del example.features.feature[time]
+            file.write(example.SerializeToString())
+    data = read_examples(path, encoded.schema)
+    assert not data.columns([time])[time].any()
+    with pytest.raises(ValueError, match=f"The events have no `{time}`, by which sequences are in"):
+        rtf.models.SASRec(encoded.schema).training_rows(data)
 
 
 @pytest.mark.parametrize("mapped", [False, True])
