@@ -16,7 +16,7 @@ from benchmarks.records import read
 from recommenders_tf import data, registry
 
 CONFIGS = sorted(pathlib.Path("benchmarks/quality/configs").resolve().glob("*.yaml"))
-UNDRAWN = {"popularity", "item_knn", "user_knn", "content", "sar", "slim", "ease"}
+UNDRAWN = {"popularity", "item_knn", "user_knn", "content", "sar", "session_knn", "slim", "ease"}
 """Models that are counted or solved without a draw, so that one seed is all there is to run."""
 TEXT = """
 dataset: toy
