@@ -23,6 +23,7 @@ from recommenders_tf.tasks.next_item_task import NextItemTask
     search_space={
         "blocks": Choice((1, 2, 3)),
         "mask_share": Range(0.1, 0.6),
+        "num_negatives": Choice((0, 512, 4096)),
         "learning_rate": Range(1e-4, 0.1, "log"),
     },
 )

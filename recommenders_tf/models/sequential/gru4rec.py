@@ -21,7 +21,8 @@ from recommenders_tf.tasks.next_item_task import NextItemTask
     search_space={
         "objective": Choice(("softmax", "bpr_max")),
         "sample_power": Range(0.0, 1.0),
-        "learning_rate": Range(0.01, 0.5, "log"),
+        "num_negatives": Choice((512, 2048, 8192)),
+        "learning_rate": Range(1e-3, 0.5, "log"),
     },
 )
 class GRU4Rec(SequenceRetriever):
