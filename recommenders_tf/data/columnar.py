@@ -97,8 +97,9 @@ class ColumnarData(RowSource):
 
     def columns(self, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Return whole encoded columns, features, labels or the time, which batches lack."""
-        found = super().columns(names)
         time = self.schema.event_time
+        rest = [name for name in names if time is None or name != time.name]
+        found = super().columns(rest) if rest else {}
         for widths, rows in self._blocks:
             if time is not None and time.name in widths and time.name in names:
                 place = sum(list(widths.values())[: list(widths).index(time.name)])

@@ -127,10 +127,13 @@ def recommend_frame(
     ids, scores, step = [], [], rows_at_once(items.size)
     for start in range(0, len(users), step):
         block = users[start : start + step]
-        recent = tf.ragged.constant([history.get(user, []) for user in block], tf.string, 1)
+        recent = {}
+        if history:
+            met = tf.ragged.constant([history.get(user, []) for user in block], tf.string, 1)
+            recent = {"history": met.to_tensor("")}
         answer = graph.recommend(
+            **recent,
             user_id=tf.constant(block, tf.string),
-            history=recent.to_tensor(""),
             candidates=asked,
             k=tf.constant(k),
             exclude_seen=tf.constant(exclude_seen),
