@@ -21,13 +21,22 @@ EXTRAS = {
         "tensorflow==2.16.2",
     ],
     "kubeflow": ["tfx[kfp]==1.16.0", "kfp>=2.5,<2.6"],
-    "serving": ["tensorflow-serving-api>=2.16.1", "grpcio>=1.60"],
+    "serving": [
+        "tensorflow-serving-api>=2.16.1",
+        "aiohttp>=3.9",
+        "grpcio>=1.60",
+        "grpcio-health-checking>=1.48",
+        "grpcio-reflection>=1.48",
+        "httpx>=0.27",
+    ],
     "ann": ["scann>=1.3.2", "faiss-cpu>=1.8"],
     "reports": ["matplotlib>=3.7"],
     # Held below 1.5: the search overrides what 1.4 does to draw values and to write its files.
     "tune": ["keras-tuner[bayesian]>=1.4.7,<1.5"],
     "dev": [
+        "hypothesis>=6.100",
         "import-linter>=2.0",
+        "kubernetes-validate>=1.30",
         "matplotlib>=3.7",
         "mkdocs>=1.6,<2",
         "mkdocs-material>=9.5",
