@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from recommenders_tf.models.base import Recommender, example_batch
@@ -26,11 +27,11 @@ class Pretraining(Recommender):
         **kwargs: Of the Keras model.
 
     Attributes:
-        pretrain_epochs: Passes over the data by each of the first models.
+        pretrain_epochs: Passes over the data by each of the first models, or one number a model.
         is_pretrained: Whether they have been trained.
     """
 
-    pretrain_epochs: int
+    pretrain_epochs: int | Sequence[int]
 
     def __init__(self, schema: FeatureSchema, **kwargs: Any) -> None:
         super().__init__(schema, **kwargs)
@@ -58,11 +59,11 @@ class Pretraining(Recommender):
         Returns:
             The Keras history of the model itself.
         """
-        if self.pretrain_epochs and not self.is_pretrained.numpy():
+        if np.any(self.pretrain_epochs) and not self.is_pretrained.numpy():
             shared = {key: value for key, value in kwargs.items() if key in _OF_BOTH}
             callbacks = kwargs.get("callbacks") or []
             shown = [c for c in callbacks if getattr(c, "follows_stages", False)]
-            shared |= {"epochs": self.pretrain_epochs, "callbacks": shown}
+            shared |= {"callbacks": shown}
             with self.distribute_strategy.scope():
                 stages = self.stages()
                 for stage in stages:
@@ -72,10 +73,11 @@ class Pretraining(Recommender):
                         embedding_l2=self._embedding_l2,
                         jit_compile=self.jit_compile,
                     )
-            for stage in stages:
+            each = np.broadcast_to(self.pretrain_epochs, len(stages)).tolist()
+            for stage, epochs in zip(stages, each, strict=True):
                 for callback in shown:
                     callback.say(f"Training {stage.info.name}, from which {self.info.name} starts")
-                stage.fit(x, *args, batch_size=batch_size, **shared)
+                stage.fit(x, *args, batch_size=batch_size, epochs=epochs, **shared)
             with self.distribute_strategy.scope():
                 self(example_batch(self.schema))
                 self.take_over(stages)

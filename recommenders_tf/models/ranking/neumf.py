@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from recommenders_tf.models.base import Recommender
@@ -42,14 +43,16 @@ class NeuMF(Pretraining, NeuralCF):
         mlp_embedding_dim: Width of p and q of the network.
         hidden_units: Layers of the network.
         num_negatives: Negatives for each event.
-        pretrain_epochs: Epochs of each of the two models that are trained first; 0 is without.
+        pretrain_epochs: Epochs of the two models that are trained first, of both or one number
+            for `GMF` and one for `NCFMLP`; 0 is without.
         alpha: Share of the product in the mixture.
         learning_rate: Of lazy Adam, or of SGD after the two.
         **kwargs: Of the Keras model.
 
     Raises:
         SchemaError: The item id grows.
-        ValueError: `num_negatives` is below 1 or `hidden_units` empty.
+        ValueError: `num_negatives` is below 1, `hidden_units` is empty or `pretrain_epochs` has
+            another length than 2.
 
     Example:
         >>> from recommenders_tf import data
@@ -68,11 +71,16 @@ class NeuMF(Pretraining, NeuralCF):
         mlp_embedding_dim: int = 32,
         hidden_units: Sequence[int] = (32, 16, 8),
         num_negatives: int = 4,
-        pretrain_epochs: int = 0,
+        pretrain_epochs: int | Sequence[int] = 0,
         alpha: float = 0.5,
         learning_rate: float = 0.001,
         **kwargs: Any,
     ) -> None:
+        if np.size(pretrain_epochs) not in (1, 2):
+            raise ValueError(
+                "`pretrain_epochs` must be one number, or one for the product and one for the "
+                f"network; it is {pretrain_epochs}."
+            )
         branches = [
             ProductBranch(schema, embedding_dim, name="product"),
             TowerBranch(schema, mlp_embedding_dim, hidden_units, name="network"),
@@ -92,7 +100,7 @@ class NeuMF(Pretraining, NeuralCF):
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:
         """Return lazy Adam, or SGD after pre-training."""
-        if self.pretrain_epochs:
+        if np.any(self.pretrain_epochs):
             # Adam would start without the moments that the two models were trained with.
             return tf.keras.optimizers.SGD(self.learning_rate)
         return super().default_optimizer()

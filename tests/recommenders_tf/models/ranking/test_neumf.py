@@ -111,12 +111,14 @@ def test_vectors_start_small(cls, schema, batch) -> None:
 def test_pretraining_starts_from_the_mixture_of_both(train) -> None:
     """He et al. 2017, eq. 13: with a step of nothing, α of one logit and 1 − α of the other."""
     tf.keras.utils.set_random_seed(1)
-    model = NeuMF(train.schema, pretrain_epochs=5, alpha=0.25, learning_rate=0.0)
+    model = NeuMF(train.schema, pretrain_epochs=(6, 4), alpha=0.25, learning_rate=0.0)
     model.compile()
     found = []
     take_over = model.take_over
     model.take_over = lambda stages: (found.extend(stages), take_over(stages))
     model.fit(train, epochs=1, batch_size=64, verbose=0)
+    steps = [int(stage.optimizer.iterations) for stage in found]
+    assert steps[0] * 4 == steps[1] * 6 > 0
     batch, _ = next(iter(train.batches(64, shuffle=False)))
     logits = [stage(batch).numpy() for stage in found]
     assert all(np.ptp(values) > 0.01 for values in logits)
@@ -132,6 +134,9 @@ def test_optimizers(schema) -> None:
 def test_bad_arguments_are_named(cls, schema) -> None:
     with pytest.raises(ValueError, match="`num_negatives` must be at least 1; it is 0"):
         cls(schema, num_negatives=0)
+    if cls is NeuMF:
+        with pytest.raises(ValueError, match=r"`pretrain_epochs` must be .*; it is \(1, 2, 3\)"):
+            cls(schema, pretrain_epochs=(1, 2, 3))
     growing = {"kind": "id", "role": "item", "growing": True, "vocabulary_size": 9}
     with pytest.raises(SchemaError, match="`item_id` grows"):
         cls(schema.replace([Column.from_dict("item_id", growing)]))
