@@ -5,6 +5,7 @@ from recommenders_tf.layers.attention_gru import AttentionGRU
 from recommenders_tf.layers.bi_interaction import BiInteraction
 from recommenders_tf.layers.bilinear_fusion import BilinearFusion
 from recommenders_tf.layers.bilinear_interaction import BilinearInteraction
+from recommenders_tf.layers.causal_attention import CausalAttention
 from recommenders_tf.layers.cloze_steps import ClozeSteps
 from recommenders_tf.layers.compressed_interaction import CompressedInteraction
 from recommenders_tf.layers.customized_gate_control import CustomizedGateControl
@@ -18,6 +19,7 @@ from recommenders_tf.layers.field_aware_interaction import FieldAwareInteraction
 from recommenders_tf.layers.first_order import FirstOrder
 from recommenders_tf.layers.gated_experts import GatedExperts
 from recommenders_tf.layers.growing_vocabulary import GrowingVocabulary
+from recommenders_tf.layers.history_state import HistoryState
 from recommenders_tf.layers.inner_product import InnerProduct
 from recommenders_tf.layers.mask_block import MaskBlock
 from recommenders_tf.layers.masked_mean import MaskedMean
@@ -41,6 +43,8 @@ from recommenders_tf.layers.softmax_attention import SoftmaxAttention
 from recommenders_tf.layers.sparse_dense import SparseDense
 from recommenders_tf.layers.squeeze_excitation import SqueezeExcitation
 from recommenders_tf.layers.stacked_embedding import StackedEmbedding
+from recommenders_tf.layers.steps import last_step, remaining_steps
+from recommenders_tf.layers.streaming_frequency import StreamingFrequency
 from recommenders_tf.layers.target_attention import TargetAttention
 from recommenders_tf.layers.transformer_block import TransformerBlock
 from recommenders_tf.layers.uniform_negatives import UniformNegatives
@@ -54,6 +58,7 @@ __all__ = [
     "BiInteraction",
     "BilinearFusion",
     "BilinearInteraction",
+    "CausalAttention",
     "ClozeSteps",
     "CompressedInteraction",
     "CustomizedGateControl",
@@ -67,6 +72,7 @@ __all__ = [
     "FirstOrder",
     "GatedExperts",
     "GrowingVocabulary",
+    "HistoryState",
     "InnerProduct",
     "MaskBlock",
     "MaskedMean",
@@ -88,11 +94,14 @@ __all__ = [
     "SparseDense",
     "SqueezeExcitation",
     "StackedEmbedding",
+    "StreamingFrequency",
     "TargetAttention",
     "TransformerBlock",
     "UniformNegatives",
     "UnseenNegatives",
     "VectorCross",
+    "last_step",
+    "remaining_steps",
     "reset_rows",
     "visible_steps",
 ]

@@ -11,7 +11,7 @@ import tensorflow as tf
 from recommenders_tf.data.row_source import RowSource
 from recommenders_tf.data.sequence_rows import REMAINING, TARGETS, SequenceRows
 from recommenders_tf.features import get_column
-from recommenders_tf.layers import FeatureEmbedding, visible_steps
+from recommenders_tf.layers import FeatureEmbedding, last_step, remaining_steps, visible_steps
 from recommenders_tf.models.retriever import Retriever
 from recommenders_tf.schema import FIRST_ID, Column, FeatureSchema, SchemaError
 from recommenders_tf.tasks.next_item_task import NextItemTask
@@ -97,14 +97,11 @@ class SequenceRetriever(Retriever):
         """Return [state after the last step, 0], of a user without a past [0, 1]."""
         remaining = self.remaining(features)
         states = self.encode(self.embed.rows(features, self.column.name), remaining)
-        last = tf.cast(remaining == 1, states.dtype)
-        state = tf.reduce_sum(states * last[:, :, tf.newaxis], axis=1)
-        return self.with_cold_start(state, remaining)
+        return self.with_cold_start(last_step(states, remaining), remaining)
 
     def remaining(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return the steps that are left of each past, the step itself included, 0 at padding."""
-        mask = tf.cast(get_column(features, self.schema.mask_name(self.column)), tf.int32)
-        return mask * tf.cumsum(mask, axis=1, reverse=True)
+        return remaining_steps(get_column(features, self.schema.mask_name(self.column)))
 
     def with_cold_start(self, query: tf.Tensor, remaining: tf.Tensor) -> tf.Tensor:
         """Return [query, 0], of a user without a past [0, 1], which popularity answers."""
