@@ -21,6 +21,8 @@ from recommenders_tf.layers.gated_experts import GatedExperts
 from recommenders_tf.layers.growing_vocabulary import GrowingVocabulary
 from recommenders_tf.layers.history_state import HistoryState
 from recommenders_tf.layers.inner_product import InnerProduct
+from recommenders_tf.layers.interest_attention import InterestAttention
+from recommenders_tf.layers.interest_routing import InterestRouting
 from recommenders_tf.layers.mask_block import MaskBlock
 from recommenders_tf.layers.masked_mean import MaskedMean
 from recommenders_tf.layers.matrix_cross import MatrixCross
@@ -43,13 +45,14 @@ from recommenders_tf.layers.softmax_attention import SoftmaxAttention
 from recommenders_tf.layers.sparse_dense import SparseDense
 from recommenders_tf.layers.squeeze_excitation import SqueezeExcitation
 from recommenders_tf.layers.stacked_embedding import StackedEmbedding
-from recommenders_tf.layers.steps import last_step, remaining_steps
+from recommenders_tf.layers.steps import last_step, remaining_steps, time_intervals
 from recommenders_tf.layers.streaming_frequency import StreamingFrequency
 from recommenders_tf.layers.target_attention import TargetAttention
 from recommenders_tf.layers.transformer_block import TransformerBlock
 from recommenders_tf.layers.uniform_negatives import UniformNegatives
 from recommenders_tf.layers.unseen_negatives import UnseenNegatives
 from recommenders_tf.layers.vector_cross import VectorCross
+from recommenders_tf.layers.window_convolution import WindowConvolution
 
 __all__ = [
     "MLP",
@@ -74,6 +77,8 @@ __all__ = [
     "GrowingVocabulary",
     "HistoryState",
     "InnerProduct",
+    "InterestAttention",
+    "InterestRouting",
     "MaskBlock",
     "MaskedMean",
     "MatrixCross",
@@ -100,8 +105,10 @@ __all__ = [
     "UniformNegatives",
     "UnseenNegatives",
     "VectorCross",
+    "WindowConvolution",
     "last_step",
     "remaining_steps",
     "reset_rows",
+    "time_intervals",
     "visible_steps",
 ]
