@@ -6,7 +6,7 @@ from typing import Any
 
 from recommenders_tf.layers import HistoryState
 from recommenders_tf.models.retrieval.two_tower import TwoTower
-from recommenders_tf.models.sequence_retriever import sequence_of_items
+from recommenders_tf.models.sequence_columns import sequence_of_items
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema, Role
 from recommenders_tf.search_space import Choice, Range
