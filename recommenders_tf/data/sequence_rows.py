@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,13 +10,15 @@ import tensorflow as tf
 
 from recommenders_tf.data.packing import pack
 from recommenders_tf.data.row_source import RowSource
-from recommenders_tf.schema import Column, FeatureSchema
+from recommenders_tf.schema import Column, FeatureSchema, Role
 
 if TYPE_CHECKING:
     from recommenders_tf.serving_tables import ServingTables
 
 TARGETS = "sequence/targets"
 REMAINING = "sequence/remaining"
+STEP = "step/"
+"""Before the name of a column, of its values step by step."""
 
 
 class SequenceRows(RowSource):
@@ -27,21 +30,27 @@ class SequenceRows(RowSource):
     of one event are left out.
 
     Args:
-        users: Encoded ids, int64 `[events]`.
-        items: Encoded ids, int64 `[events]`.
-        times: int64 `[events]`; of equal times the order is the given one.
+        events: Encoded columns by name, each `[events]`: ids of users and items and times, int64;
+            of equal times the order is the given one. What else there is stands beside the items:
+            of the request that a step tells the item of, if it is of the role `context`, and of
+            the event of the step itself, if not; of the last event always the latter.
         schema: The schema.
         column: The sequence column of the schema that the rows stand for; its `max_length` is
             that of a row.
         with_last: Whether the last event of a user is a step as well; nothing follows it, which
-            is 0.
+            is 0. A step then tells its own item, and context is that of its own event.
+        details: Which of the ids of users and the times to give as well.
         tables: Users, items and histories, for answers in raw ids; None where they are not known.
 
     Example:
         >>> from recommenders_tf import data
         >>> schema = data.spec("synthetic").schema
-        >>> users, items, times = np.array([2, 3, 2, 2]), np.array([7, 8, 9, 5]), np.arange(4)
-        >>> rows = SequenceRows(users, items, times, schema, schema["history"])
+        >>> events = {
+        ...     "user_id": np.array([2, 3, 2, 2]),
+        ...     "item_id": np.array([7, 8, 9, 5]),
+        ...     "timestamp": np.arange(4),
+        ... }
+        >>> rows = SequenceRows(events, schema, schema["history"])
         >>> row = next(iter(rows.batches(1)))
         >>> [row[name][0, :3].numpy().tolist() for name in ("history", TARGETS, REMAINING)]
         [[7, 9, 0], [9, 5, 0], [2, 1, 0]]
@@ -49,18 +58,20 @@ class SequenceRows(RowSource):
 
     def __init__(
         self,
-        users: np.ndarray,
-        items: np.ndarray,
-        times: np.ndarray,
+        events: Mapping[str, np.ndarray],
         schema: FeatureSchema,
         column: Column,
         with_last: bool = False,
+        details: Sequence[str] = (),
         tables: ServingTables | None = None,
     ) -> None:
         self.schema, self.tables, self._column = schema, tables, column
-        order = np.lexsort((times, users))
+        assert schema.event_time is not None
+        user, item, time = schema.user_id.name, schema.item_id.name, schema.event_time.name
+        order = np.lexsort((events[time], events[user]))
+        ordered = {name: values[order] for name, values in events.items()}
         length = column.max_length or 0
-        starts, lengths = _windows(users[order], length, with_last)
+        starts, lengths = _windows(ordered[user], length, with_last)
         rows, places = pack(lengths, length)
         which = np.repeat(np.arange(len(lengths)), lengths)
         within = np.arange(len(which)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
@@ -69,28 +80,32 @@ class SequenceRows(RowSource):
         at = rows[which], places[which] + within
         sequence[at] = starts[which] + within
         remaining[at] = lengths[which] - within
-        following = np.append(np.where(np.diff(users[order]), 0, items[order][1:]), 0)
-        self._items = tf.constant(items[order], tf.int64)
-        self._following = tf.constant(following[: len(order)], tf.int64)
+        ends = np.append(np.diff(ordered[user]), 1) != 0
+        following = np.where(ends, 0, np.roll(ordered[item], -1))
+        self._steps = {column.name: ordered[item], TARGETS: following}
+        for name in set(events) - ({user, item, time} - set(details)):
+            values = ordered[name]
+            if name in schema and schema[name].role is Role.CONTEXT and not with_last:
+                values = np.where(ends, values, np.roll(values, -1))
+            self._steps[STEP + name] = values
+        self._steps = {name: tf.constant(values) for name, values in self._steps.items()}
         self._places, self._remaining = tf.constant(sequence), tf.constant(remaining)
 
     def __len__(self) -> int:
         return len(self._places)
 
     def gather(self, index: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return items, the one that follows each, the mask, and the steps that are left."""
+        """Return items, the one that follows each, the mask, and the steps that are left.
+
+        Of the other columns the values at each step, by `STEP` and their names.
+        """
         places, remaining = tf.gather(self._places, index), tf.gather(self._remaining, index)
         mask = remaining > 0
-        items, targets = (
-            tf.where(mask, tf.gather(values, places), 0)
-            for values in (self._items, self._following)
-        )
-        return {
-            self._column.name: items,
-            self.schema.mask_name(self._column): mask,
-            TARGETS: targets,
-            REMAINING: remaining,
+        batch = {
+            name: tf.where(mask, tf.gather(values, places), tf.zeros([], values.dtype))
+            for name, values in self._steps.items()
         }
+        return batch | {self.schema.mask_name(self._column): mask, REMAINING: remaining}
 
 
 def _windows(owners: np.ndarray, length: int, with_last: bool) -> tuple[np.ndarray, np.ndarray]:

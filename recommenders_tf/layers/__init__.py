@@ -5,6 +5,7 @@ from recommenders_tf.layers.attention_gru import AttentionGRU
 from recommenders_tf.layers.bi_interaction import BiInteraction
 from recommenders_tf.layers.bilinear_fusion import BilinearFusion
 from recommenders_tf.layers.bilinear_interaction import BilinearInteraction
+from recommenders_tf.layers.causal_attention import CausalAttention
 from recommenders_tf.layers.cloze_steps import ClozeSteps
 from recommenders_tf.layers.compressed_interaction import CompressedInteraction
 from recommenders_tf.layers.customized_gate_control import CustomizedGateControl
@@ -18,7 +19,10 @@ from recommenders_tf.layers.field_aware_interaction import FieldAwareInteraction
 from recommenders_tf.layers.first_order import FirstOrder
 from recommenders_tf.layers.gated_experts import GatedExperts
 from recommenders_tf.layers.growing_vocabulary import GrowingVocabulary
+from recommenders_tf.layers.history_state import HistoryState
 from recommenders_tf.layers.inner_product import InnerProduct
+from recommenders_tf.layers.interest_attention import InterestAttention
+from recommenders_tf.layers.interest_routing import InterestRouting
 from recommenders_tf.layers.mask_block import MaskBlock
 from recommenders_tf.layers.masked_mean import MaskedMean
 from recommenders_tf.layers.matrix_cross import MatrixCross
@@ -41,11 +45,14 @@ from recommenders_tf.layers.softmax_attention import SoftmaxAttention
 from recommenders_tf.layers.sparse_dense import SparseDense
 from recommenders_tf.layers.squeeze_excitation import SqueezeExcitation
 from recommenders_tf.layers.stacked_embedding import StackedEmbedding
+from recommenders_tf.layers.steps import last_step, remaining_steps, time_intervals
+from recommenders_tf.layers.streaming_frequency import StreamingFrequency
 from recommenders_tf.layers.target_attention import TargetAttention
 from recommenders_tf.layers.transformer_block import TransformerBlock
 from recommenders_tf.layers.uniform_negatives import UniformNegatives
 from recommenders_tf.layers.unseen_negatives import UnseenNegatives
 from recommenders_tf.layers.vector_cross import VectorCross
+from recommenders_tf.layers.window_convolution import WindowConvolution
 
 __all__ = [
     "MLP",
@@ -54,6 +61,7 @@ __all__ = [
     "BiInteraction",
     "BilinearFusion",
     "BilinearInteraction",
+    "CausalAttention",
     "ClozeSteps",
     "CompressedInteraction",
     "CustomizedGateControl",
@@ -67,7 +75,10 @@ __all__ = [
     "FirstOrder",
     "GatedExperts",
     "GrowingVocabulary",
+    "HistoryState",
     "InnerProduct",
+    "InterestAttention",
+    "InterestRouting",
     "MaskBlock",
     "MaskedMean",
     "MatrixCross",
@@ -88,11 +99,16 @@ __all__ = [
     "SparseDense",
     "SqueezeExcitation",
     "StackedEmbedding",
+    "StreamingFrequency",
     "TargetAttention",
     "TransformerBlock",
     "UniformNegatives",
     "UnseenNegatives",
     "VectorCross",
+    "WindowConvolution",
+    "last_step",
+    "remaining_steps",
     "reset_rows",
+    "time_intervals",
     "visible_steps",
 ]

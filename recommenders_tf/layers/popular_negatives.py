@@ -68,6 +68,11 @@ class PopularNegatives(tf.keras.layers.Layer):
         # From (0, 1], so that the first share as large is of an id that occurs.
         return lower_bound(tf.convert_to_tensor(self.shares), 1 - drawn)
 
+    def log_share(self, ids: tf.Tensor) -> tf.Tensor:
+        """Return the log of how likely a draw is each id, float32; very low if it never occurs."""
+        before = tf.gather(self.shares, tf.maximum(ids - 1, 0)) * tf.cast(ids > 0, tf.float64)
+        return tf.cast(tf.math.log(tf.gather(self.shares, ids) - before + 1e-12), tf.float32)
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return super().get_config() | {

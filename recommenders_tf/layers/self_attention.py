@@ -15,6 +15,11 @@ class SelfAttention(tf.keras.layers.Layer):
     output too; here the three are one matrix product. Who may see whom is given, once for
     all layers: see `visible_steps`.
 
+    Where steps i and j are in a relation r, such as how far or how long apart they are, it may have
+    a key and a value as well: the score becomes qᵢ (kⱼ + kᵣ) / √d, and what is summed vⱼ + vᵣ (Shaw
+    et al. 2018, eq. 3 and 4). They are never laid out for every pair: memory grows with the pairs,
+    and with the steps times the relations.
+
     Args:
         heads: Heads, each a part of the width.
         project: Whether a matrix mixes the heads' outputs.
@@ -25,6 +30,11 @@ class SelfAttention(tf.keras.layers.Layer):
         inputs: `[batch, steps, dim]`.
         visible: Bool `[batch, steps, steps]`: whether the step of a row may see that of a column.
         training: Whether to drop.
+        positions: What is added to the keys and to the values of the steps, such as the vectors
+            of their positions, `[batch, steps, 2 * dim]`; None adds nothing.
+        related: Relation of the step of a row to that of a column, int32 `[batch, steps, steps]`;
+            None where there is none.
+        relations: Keys and values of the relations, `[relations, 2 * dim]`.
 
     Output shape:
         `[batch, steps, dim]`. A step that may see nothing gets the mean of all values.
@@ -39,7 +49,10 @@ class SelfAttention(tf.keras.layers.Layer):
         [1, 3, 4]
 
     References:
-        Vaswani et al.: Attention Is All You Need, NIPS 2017, arXiv:1706.03762, section 3.2.
+        Vaswani et al.: Attention Is All You Need, NIPS 2017, arXiv:1706.03762, section 3.2; Shaw
+        et al.: Self-Attention with Relative Position Representations, NAACL 2018, arXiv:1803.02155;
+        Li et al.: Time Interval Aware Self-Attention for Sequential Recommendation, WSDM 2020,
+        doi:10.1145/3336191.3371786, equations 6 to 8.
     """
 
     def __init__(
@@ -68,18 +81,38 @@ class SelfAttention(tf.keras.layers.Layer):
             self.mix_bias = self.add_weight(name="mix_bias", shape=[dim], initializer="zeros")
         super().build(input_shape)
 
-    def call(self, inputs: tf.Tensor, visible: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(
+        self,
+        inputs: tf.Tensor,
+        visible: tf.Tensor,
+        training: bool = False,
+        positions: tf.Tensor | None = None,
+        related: tf.Tensor | None = None,
+        relations: tf.Tensor | None = None,
+    ) -> tf.Tensor:
         """Return the attended values."""
         steps, dim = inputs.shape[1:]
         part = dim // self.heads
         projected = tf.tensordot(inputs, self.kernel, 1) + self.bias
+        if positions is not None:
+            projected += tf.pad(positions, [[0, 0], [0, 0], [dim, 0]])
         heads = tf.reshape(projected, [-1, steps, 3 * self.heads, part])
         query, key, value = tf.split(tf.transpose(heads, [0, 2, 1, 3]), 3, axis=1)
-        scores = tf.matmul(query * part**-0.5, key, transpose_b=True)
+        query *= part**-0.5
+        scores = tf.matmul(query, key, transpose_b=True)
+        if related is not None:
+            vectors = tf.reshape(relations, [-1, 2, self.heads, part])
+            places = tf.repeat(related[:, tf.newaxis], self.heads, axis=1)
+            of_keys = tf.einsum("bhsd,rhd->bhsr", query, vectors[:, 0])
+            scores += tf.gather(of_keys, places, batch_dims=3)
         scores = tf.cast(scores, tf.float32)
         scores = tf.where(visible[:, tf.newaxis], scores, scores.dtype.min)
         weights = tf.cast(tf.nn.softmax(scores), self.compute_dtype)
-        attended = tf.matmul(self.drop(weights, training=training), value)
+        weights = self.drop(weights, training=training)
+        attended = tf.matmul(weights, value)
+        if related is not None:
+            shares = _sums_by_relation(weights, places, tf.shape(vectors)[0])
+            attended += tf.einsum("bhsr,rhd->bhsd", shares, vectors[:, 1])
         attended = tf.reshape(tf.transpose(attended, [0, 2, 1, 3]), [-1, steps, dim])
         if not self.project:
             return attended
@@ -92,6 +125,16 @@ class SelfAttention(tf.keras.layers.Layer):
             "project": self.project,
             "dropout": self.dropout,
         }
+
+
+def _sums_by_relation(weights: tf.Tensor, related: tf.Tensor, relations: tf.Tensor) -> tf.Tensor:
+    """Return the weight of all pairs of each relation, `[batch, heads, steps, relations]`."""
+    flat = tf.reshape(related, [-1, related.shape[3]])
+    rows = tf.range(tf.shape(flat)[0])[:, tf.newaxis] * relations
+    sums = tf.math.unsorted_segment_sum(
+        tf.reshape(weights, [-1]), tf.reshape(rows + flat, [-1]), tf.shape(flat)[0] * relations
+    )
+    return tf.reshape(sums, tf.concat([tf.shape(related)[:3], [relations]], axis=0))
 
 
 def visible_steps(remaining: tf.Tensor, causal: bool) -> tf.Tensor:

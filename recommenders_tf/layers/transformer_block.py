@@ -31,6 +31,7 @@ class TransformerBlock(tf.keras.layers.Layer):
         inputs: `[batch, steps, dim]`.
         visible: Bool `[batch, steps, steps]`, as `visible_steps` gives it.
         training: Whether to drop.
+        **others: What else `SelfAttention` takes.
 
     Output shape:
         `[batch, steps, dim]`.
@@ -78,11 +79,13 @@ class TransformerBlock(tf.keras.layers.Layer):
         self.out = tf.keras.layers.Dense(input_shape[-1], name="out")
         super().build(input_shape)
 
-    def call(self, inputs: tf.Tensor, visible: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(
+        self, inputs: tf.Tensor, visible: tf.Tensor, training: bool = False, **others: tf.Tensor
+    ) -> tf.Tensor:
         """Return the steps."""
 
         def attention(x: tf.Tensor) -> tf.Tensor:
-            return self.attend(x, visible, training=training)
+            return self.attend(x, visible, training=training, **others)
 
         def network(x: tf.Tensor) -> tf.Tensor:
             return self.out(self.drop(self.hidden(x), training=training))

@@ -145,6 +145,6 @@ class HistoryRetriever(MatrixRetriever):
             training: Whether the model is trained.
         """
         batch, _, _ = tf.keras.utils.unpack_x_y_sample_weight(inputs)
-        values, known = self.read(batch)
-        error = tf.math.squared_difference(self.score_items(values, known, training), values)
+        values, _ = self.read(batch)
+        error = tf.math.squared_difference(self.encode_query(batch), values)
         return tf.reduce_mean(tf.reduce_sum(error, axis=1))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from recommenders_tf.data.row_source import RowSource
-from recommenders_tf.data.sequence_rows import REMAINING, TARGETS, SequenceRows
+from recommenders_tf.data.sequence_rows import REMAINING, STEP, TARGETS, SequenceRows
 from recommenders_tf.features import get_column
-from recommenders_tf.layers import FeatureEmbedding, visible_steps
+from recommenders_tf.layers import FeatureEmbedding, last_step, remaining_steps, visible_steps
 from recommenders_tf.models.retriever import Retriever
-from recommenders_tf.schema import FIRST_ID, Column, FeatureSchema, SchemaError
+from recommenders_tf.models.sequence_columns import (
+    event_times,
+    sequence_of_items,
+    sequences_beside,
+)
+from recommenders_tf.schema import FIRST_ID, FeatureSchema, Role, SchemaError
 from recommenders_tf.tasks.next_item_task import NextItemTask
 
 
@@ -23,6 +28,14 @@ class SequenceRetriever(Retriever):
     All steps of a sequence are trained at once: the state after each scores the item that follows.
     The scores are inner products with the vectors that the items have as input. A subclass writes
     `encode`, and gives the `NextItemTask` whose loss it trains by.
+
+    Other columns join where the schema has them. A sequence of a feature of the items, such as
+    `category_history`, as long as that of the items: its vectors are added to those of the steps.
+    The context of the request that is answered, such as its hour or device: a state h becomes
+    (1 + Σ w) ∘ h, with a vector w of each of its columns that begins at 0 (latent cross, Beutel et
+    al. 2018); in training each step has the context of the event that it tells, which is known
+    when the request comes. Lists, crosses and what grows are
+    left out.
 
     A user without a past gets the most popular items.
 
@@ -41,9 +54,18 @@ class SequenceRetriever(Retriever):
         popularity: Share of all events that each item has, float32 `[items, 1]`.
         foretells: Whether each step is trained to tell the next one, so that it may see none of
             the later ones.
+        details: Ids of users or times, by the names of their columns, that the model asks of
+            `SequenceRows` for its steps.
+        knows_users: Whether who somebody is counts, beside what was met.
+
+    References:
+        Beutel et al.: Latent Cross: Making Use of Context in Recurrent Recommender Systems, WSDM
+        2018, equation 4.
     """
 
     foretells = True
+    details: Sequence[str] = ()
+    knows_users = False
 
     def __init__(
         self,
@@ -65,6 +87,18 @@ class SequenceRetriever(Retriever):
         normal = tf.keras.initializers.TruncatedNormal(stddev=embedding_dim**-0.5)
         self.embed = FeatureEmbedding(
             schema, [item.name], embedding_dim, False, normal, name="embed"
+        )
+        self.beside = [c.name for c in sequences_beside(schema, self.column)]
+        self.embed_beside = FeatureEmbedding(
+            schema, self.beside, embedding_dim, False, normal, name="embed_beside"
+        )
+        self.context = [
+            c.name
+            for c in schema.uncrossed
+            if c.role is Role.CONTEXT and not c.is_list and not schema.table_of(c).growing
+        ]
+        self.embed_context = FeatureEmbedding(
+            schema, self.context, embedding_dim, False, "zeros", "vector", name="embed_context"
         )
         self.popularity = self.add_weight(
             name="popularity",
@@ -96,15 +130,60 @@ class SequenceRetriever(Retriever):
     def encode_query(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return [state after the last step, 0], of a user without a past [0, 1]."""
         remaining = self.remaining(features)
-        states = self.encode(self.embed.rows(features, self.column.name), remaining)
-        last = tf.cast(remaining == 1, states.dtype)
-        state = tf.reduce_sum(states * last[:, :, tf.newaxis], axis=1)
-        return self.with_cold_start(state, remaining)
+        states = self.states(features, remaining)
+        return self.with_cold_start(last_step(states, remaining), remaining)
+
+    def states(
+        self, features: Mapping[str, tf.Tensor], remaining: tf.Tensor, training: bool = False
+    ) -> tf.Tensor:
+        """Return the states after all steps in their contexts, `[batch, steps, width]`.
+
+        Args:
+            features: Rows of `training_rows`, or the features of requests.
+            remaining: See `encode`.
+            training: Whether the model is trained.
+        """
+        more = self.of_steps(features)
+        states = self.encode(self.steps(features), remaining, training=training, **more)
+        return self.in_context(states, features)
+
+    def read_out(self, states: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        """Return what of the states should tell their items `[batch, steps]`; all by default."""
+        del targets
+        return states
+
+    def of_steps(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return what else `encode` of a model takes, by the names of its arguments."""
+        del features
+        return {}
+
+    def steps(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Return the vectors of the steps, `[batch, steps, embedding_dim]`."""
+        vectors = self.embed.rows(features, self.column.name)
+        for name in self.beside:
+            source = STEP + str(self.schema[name].source)
+            ids = features[source] if source in features else get_column(features, name)
+            vectors += self.embed_beside.rows({name: ids}, name)
+        return vectors
+
+    def in_context(self, states: tf.Tensor, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Return states `[batch, steps, embedding_dim]` times what their contexts say of them.
+
+        A context that is not there, neither of the steps nor of the request, says nothing.
+        """
+        of_steps = {n: features[STEP + n] for n in self.context if STEP + n in features}
+        given = of_steps or {n: features[n][:, tf.newaxis] for n in self.context if n in features}
+        if len(given) < len(self.context) or not given:
+            return states
+        flat = {name: tf.reshape(values, [-1]) for name, values in given.items()}
+        shape = tf.shape(next(iter(given.values())))
+        change = tf.add_n(self.embed_context(flat))
+        change = tf.reshape(change, tf.concat([shape, change.shape[1:]], axis=0))
+        return states * (1 + tf.cast(change, states.dtype))
 
     def remaining(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return the steps that are left of each past, the step itself included, 0 at padding."""
-        mask = tf.cast(get_column(features, self.schema.mask_name(self.column)), tf.int32)
-        return mask * tf.cumsum(mask, axis=1, reverse=True)
+        return remaining_steps(get_column(features, self.schema.mask_name(self.column)))
 
     def with_cold_start(self, query: tf.Tensor, remaining: tf.Tensor) -> tf.Tensor:
         """Return [query, 0], of a user without a past [0, 1], which popularity answers."""
@@ -130,25 +209,26 @@ class SequenceRetriever(Retriever):
         if isinstance(source, SequenceRows):
             return source
         user, item = self.schema.user_id.name, self.schema.item_id.name
+        time = str(self.schema.event_time.name if self.schema.event_time else None)
         times = event_times(source, self.schema)
-        events = source.columns([user, item])
-        users, items = events[user], events[item]
-        kept = (users >= FIRST_ID) & (items >= FIRST_ID)
-        counts = np.bincount(items[kept], minlength=self.num_items)
+        sources = [str(self.schema[name].source) for name in self.beside]
+        events = source.columns([user, item, *sources, *self.context]) | {time: times}
+        kept = (events[user] >= FIRST_ID) & (events[item] >= FIRST_ID)
+        events = {name: values[kept] for name, values in events.items()}
+        counts = np.bincount(events[item], minlength=self.num_items)
         self.popularity.assign(counts[:, np.newaxis] / max(1, counts.sum()))
         self.task.assign(counts)
         rows = SequenceRows(
-            users[kept],
-            items[kept],
-            times[kept],
+            events,
             self.schema,
             self.column,
             with_last=not self.foretells,
+            details=self.details,
             tables=getattr(source, "tables", None),
         )
         if not len(rows):
             raise ValueError(
-                f"None of the {len(users)} events has another of its user before it, which "
+                f"None of the {len(kept)} events has another of its user before it, which "
                 f"`{self.name}` learns from: give a log in which users have met several items."
             )
         return rows
@@ -164,7 +244,7 @@ class SequenceRetriever(Retriever):
         items, targets, remaining = (
             get_column(batch, name) for name in (self.column.name, TARGETS, REMAINING)
         )
-        states = self.encode(self.vectors(items), remaining, training=training)
+        states = self.read_out(self.states(batch, remaining, training=training), targets)
         real = tf.cast(remaining > 0, tf.float32)
 
         def has_met(drawn: tf.Tensor) -> tf.Tensor:
@@ -187,32 +267,3 @@ class SequenceRetriever(Retriever):
     def item_bias(self) -> tf.Tensor:
         """Return what is added to the logit of each item, float32 `[all items]`."""
         return tf.zeros([self.num_items])
-
-
-def sequence_of_items(schema: FeatureSchema) -> Column:
-    """Return the sequence whose source is the item id."""
-    item = schema.item_id.name
-    for column in schema.sequences:
-        if column.source == item and schema.event_time is not None:
-            return column
-    raise SchemaError(
-        f"Schema `{schema.name}` has no sequence of `{item}` or no event time, from which the next "
-        "item is told: add a column of kind `timestamp` and one of kind `sequence` whose `source` "
-        f"is `{item}`."
-    )
-
-
-def event_times(source: RowSource, schema: FeatureSchema) -> np.ndarray:
-    """Return the time of each event, int64 `[events]`.
-
-    Raises:
-        ValueError: The source has none.
-    """
-    time = schema.event_time
-    found = source.columns([time.name]) if time is not None else {}
-    if time is None or time.name not in found or not found[time.name].any():
-        raise ValueError(
-            f"The events have no `{time.name if time else 'event time'}`, by which sequences are "
-            "in order: write it into the examples beside the features."
-        )
-    return found[time.name]

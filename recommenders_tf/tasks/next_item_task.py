@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -38,7 +39,10 @@ class NextItemTask(tf.keras.layers.Layer):
 
     `softmax` is −log of the item's share in the softmax over all items or, with `num_negatives`,
     over itself and items that are drawn once for a batch, as Jean et al. do: with it no step needs
-    memory for the catalogue. `bpr_max` sets the item above drawn ones likewise; see `BPRMax`.
+    memory for the catalogue. `corrected` takes from the logit of each drawn item the log of how
+    many times it is expected among the draws, so that the sum over them is on average that over
+    all others, whatever they are drawn by. `bpr_max` sets the item above drawn ones likewise; see
+    `BPRMax`.
 
     `binary` is −β log σ(s⁺) − Σ log(1 − σ(s⁻)), where β = 1 − t (1 − α) for the share α of all
     items that is drawn: gBCE, and with t = 0 the plain cross-entropy. One negative is drawn for
@@ -54,6 +58,7 @@ class NextItemTask(tf.keras.layers.Layer):
         sample_power: Items are drawn for a batch in proportion to this power of how often they
             occur; with 0 all alike.
         penalty: λ of `BPRMax`.
+        corrected: Whether the softmax over drawn items stands for that over all.
         **kwargs: Of the Keras layer.
 
     Call arguments:
@@ -84,6 +89,7 @@ class NextItemTask(tf.keras.layers.Layer):
         calibration: float = 0.0,
         sample_power: float = 0.0,
         penalty: float = 1.0,
+        corrected: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -101,6 +107,7 @@ class NextItemTask(tf.keras.layers.Layer):
         self.num_items = num_items
         self.num_negatives = num_negatives
         self.calibration = calibration
+        self.corrected = corrected
         self.negatives: Any = None
         if objective == "binary":
             self.negatives = UniformNegatives(num_items, num_negatives)
@@ -146,6 +153,8 @@ class NextItemTask(tf.keras.layers.Layer):
         right += tf.gather(bias, targets)[:, :, tf.newaxis]
         wrong = tf.matmul(_flat(states), catalogue.vectors(drawn)[0], transpose_b=True)
         wrong = tf.cast(wrong, tf.float32) + tf.gather(bias, drawn)
+        if self.corrected:
+            wrong -= self.negatives.log_share(drawn) + math.log(self.num_negatives)
         wrong = tf.where(drawn == _flat(targets)[:, tf.newaxis], _NEVER, wrong)
         logits = tf.concat([_flat(right), wrong], axis=1)
         first = tf.zeros([tf.shape(logits)[0]], tf.int32)

@@ -14,7 +14,9 @@ class RetrievalTask(tfrs.tasks.Retrieval):
     """`tfrs.tasks.Retrieval` in float32.
 
     It needs AutoGraph, which training goes without (see `Recommender.train_step`), and so brings
-    its own.
+    its own. Candidates behind those of the queries are negatives of all of them. Where not all
+    items are as likely to stand among the candidates, each score is corrected by −log of how many
+    times its item is expected there.
 
     Args:
         **kwargs: Of `tfrs.tasks.Retrieval`.
@@ -35,17 +37,30 @@ class RetrievalTask(tfrs.tasks.Retrieval):
         query_embeddings: tf.Tensor,
         candidate_embeddings: tf.Tensor,
         sample_weight: tf.Tensor | None = None,
-        candidate_sampling_probability: tf.Tensor | None = None,
+        candidate_expected: tf.Tensor | None = None,
         candidate_ids: tf.Tensor | None = None,
     ) -> tf.Tensor:
-        """Return the loss; see `tfrs.tasks.Retrieval`."""
+        """Return the loss; see `tfrs.tasks.Retrieval`.
+
+        Args:
+            query_embeddings: `[queries, dim]`.
+            candidate_embeddings: `[candidates, dim]`; the first ones are those of the queries.
+            sample_weight: `[queries]`.
+            candidate_expected: How often each item is expected among the candidates, but for a
+                common factor, float32 `[candidates]`.
+            candidate_ids: `[candidates]`.
+        """
+        query, candidates = (
+            tf.cast(part, tf.float32) for part in (query_embeddings, candidate_embeddings)
+        )
+        if candidate_expected is not None:
+            # As one more product, as TFRS' own correction takes no item for rarer than 1e-6.
+            correction = -tf.math.log(candidate_expected)[:, tf.newaxis]
+            query = tf.concat([query, tf.ones_like(query[:, :1])], axis=1)
+            candidates = tf.concat([candidates, correction], axis=1)
         with full_precision():
             return tf.function(super().call)(
-                tf.cast(query_embeddings, tf.float32),
-                tf.cast(candidate_embeddings, tf.float32),
-                sample_weight=sample_weight,
-                candidate_sampling_probability=candidate_sampling_probability,
-                candidate_ids=candidate_ids,
+                query, candidates, sample_weight=sample_weight, candidate_ids=candidate_ids
             )
 
 

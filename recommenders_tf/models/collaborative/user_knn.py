@@ -135,13 +135,6 @@ class UserKNN(RatingNeighbours):
         scores = self.score_users(users, as_trained, values, known)
         return self.with_cold_start(scores, known)
 
-    def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
-        """Return how far the scores are from what users met: the mean squared error per user."""
-        batch, _, _ = tf.keras.utils.unpack_x_y_sample_weight(inputs)
-        values, _ = self.read(batch)
-        error = tf.math.squared_difference(self.encode_query(batch), values)
-        return tf.reduce_mean(tf.reduce_sum(error, axis=1))
-
     @tf.function(autograph=False, reduce_retracing=True)  # or a loop of Python over users
     def score_users(
         self, users: tf.Tensor, as_trained: tf.Tensor, values: tf.Tensor, known: tf.Tensor

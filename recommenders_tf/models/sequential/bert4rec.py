@@ -126,13 +126,13 @@ class BERT4Rec(SequenceRetriever):
         remaining = self.remaining(features)
         # Steps to the right, so that a gap has room behind them; the oldest may have to give way.
         order = tf.argsort(tf.where(remaining > 0, -remaining, remaining.dtype.min), axis=1)
-        vectors = tf.gather(self.embed.rows(features, self.column.name), order, batch_dims=1)
+        vectors = tf.gather(self.steps(features), order, batch_dims=1)
         left = tf.gather(remaining, order, batch_dims=1)
         left = tf.where((left > 0) & (left < self.positions.length), left + 1, 0)
         gap = tf.zeros_like(vectors[:, :1]) + tf.cast(self.gap, vectors.dtype)
         steps = tf.concat([vectors, gap], axis=1)
         states = self.encode(steps, tf.concat([left, tf.ones_like(left[:, :1])], axis=1))
-        state = self._told(states[:, -1:])[:, 0]
+        state = self._told(self.in_context(states[:, -1:], features))[:, 0]
         return self.with_cold_start(tf.concat([state, tf.ones_like(state[:, :1])], 1), remaining)
 
     def encode_candidates(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -159,10 +159,11 @@ class BERT4Rec(SequenceRetriever):
         is_gap = tf.reduce_max(
             tf.one_hot(places, tf.shape(remaining)[1]) * counts[:, :, tf.newaxis], axis=1
         )
-        vectors = self.vectors(items)
+        vectors = self.steps(batch)
         gap = tf.cast(self.gap, vectors.dtype)
         vectors = tf.where(is_gap[:, :, tf.newaxis] > 0, gap, vectors)
         states = self.encode(vectors, remaining, training=training)
+        states = self.in_context(states, batch)
         told = self._told(tf.gather(states, places, batch_dims=1))
         loss = self.task(told, tf.gather(items, places, batch_dims=1), counts, self)
         return loss / tf.maximum(tf.reduce_sum(counts), 1.0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from recommenders_tf.layers import PositionEmbedding, TransformerBlock, visible_steps
+from recommenders_tf.layers import CausalAttention
 from recommenders_tf.models.sequence_retriever import SequenceRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
@@ -92,23 +92,10 @@ class SASRec(SequenceRetriever):
         self.blocks = blocks
         self.heads = heads
         self.dropout = dropout
-        self.positions = PositionEmbedding(
-            self.column.max_length or 0, embedding_dim, name="positions"
+        self.attend = CausalAttention(
+            self.column.max_length or 0, blocks, heads, dropout, name="attend"
         )
-        self.layers_of_blocks = [
-            TransformerBlock(
-                embedding_dim, heads, project=False, dropout=dropout, name=f"block_{number}"
-            )
-            for number in range(blocks)
-        ]
-        self.norm = tf.keras.layers.LayerNormalization(name="norm")
-        self.drop = tf.keras.layers.Dropout(dropout)
 
     def encode(self, vectors: tf.Tensor, remaining: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return the state after each step, `[batch, steps, embedding_dim]`."""
-        steps = vectors * self.embedding_dim**0.5 + self.positions(remaining)
-        steps = self.drop(steps, training=training)
-        visible = visible_steps(remaining, causal=True)
-        for block in self.layers_of_blocks:
-            steps = block(steps, visible, training=training)
-        return self.norm(steps)
+        return self.attend(vectors, remaining, training=training)

@@ -14,7 +14,7 @@ from recommenders_tf.features import get_column
 from recommenders_tf.layers.sparse_rows import SparseRows
 from recommenders_tf.models.history_retriever import HistoryRetriever
 from recommenders_tf.models.neighbours import NeighbourRetriever, loss_of_some
-from recommenders_tf.models.sequence_retriever import event_times, sequence_of_items
+from recommenders_tf.models.sequence_columns import event_times, sequence_of_items
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
 from recommenders_tf.search_space import Choice
@@ -129,13 +129,6 @@ class SessionKNN(HistoryRetriever):
         candidates = self.encode_candidates(inputs)
         rows = tf.range(tf.shape(candidates)[0])
         return self.score_pairs(self.encode_query(inputs), rows, candidates)
-
-    def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
-        """Return how far the scores are from what users met: the mean squared error per user."""
-        batch, _, _ = tf.keras.utils.unpack_x_y_sample_weight(inputs)
-        values, _ = self.read(batch)
-        error = tf.math.squared_difference(self.encode_query(batch), values)
-        return tf.reduce_mean(tf.reduce_sum(error, axis=1))
 
     @tf.function(autograph=False, reduce_retracing=True)  # or a loop of Python over sessions
     def score_sessions(

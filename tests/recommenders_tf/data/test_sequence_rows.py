@@ -4,15 +4,20 @@ import numpy as np
 import pytest
 
 from recommenders_tf import data
-from recommenders_tf.data.sequence_rows import REMAINING, TARGETS, SequenceRows
+from recommenders_tf.data.sequence_rows import REMAINING, STEP, TARGETS, SequenceRows
+
+
+def columns(events):
+    names = ("user_id", "item_id", "timestamp", "device", "category")
+    parts = (np.array(part) for part in zip(*events, strict=True))
+    return dict(zip(names, parts, strict=False))
 
 
 def pairs(events, length):
     """All (item, target) windows of the rows, each a list of its pairs."""
     schema = data.spec("synthetic").schema
     column = dataclasses.replace(schema["history"], max_length=length)
-    users, items, times = (np.array(part) for part in zip(*events, strict=True))
-    rows = SequenceRows(users, items, times, schema, column)
+    rows = SequenceRows(columns(events), schema, column)
     found = []
     for batch in rows.batches(2, shuffle=False).as_numpy_iterator():
         assert batch["history"].shape[1] == length
@@ -49,5 +54,23 @@ def test_events_of_one_time_stay_in_their_order() -> None:
 
 def test_users_of_one_event_have_no_step() -> None:
     schema = data.spec("synthetic").schema
-    one = np.array([2])
-    assert len(SequenceRows(one, one, one, schema, schema["history"])) == 0
+    assert len(SequenceRows(columns([(2, 2, 2)]), schema, schema["history"])) == 0
+
+
+@pytest.mark.parametrize("with_last", [False, True])
+def test_context_is_of_the_request_that_a_step_tells_and_the_rest_of_its_own_event(
+    with_last,
+) -> None:
+    """(user, item, time, device, category): a step that tells the next item sees that request's."""
+    schema = data.spec("synthetic").schema
+    column = dataclasses.replace(schema["history"], max_length=4)
+    events = [(2, 10, 1, 100, 1000), (2, 12, 3, 102, 1002), (2, 11, 2, 101, 1001)]
+    rows = SequenceRows(columns(events), schema, column, with_last, details=["timestamp"])
+    batch = next(rows.batches(1).as_numpy_iterator())
+    count = 3 if with_last else 2
+    assert batch["history"][0].tolist() == [10, 11, 12, 0][:count] + [0] * (4 - count)
+    assert batch[STEP + "category"][0, :count].tolist() == [1000, 1001, 1002][:count]
+    assert batch[STEP + "timestamp"][0, :count].tolist() == [1, 2, 3][:count]
+    device = [100, 101, 102] if with_last else [101, 102]
+    assert batch[STEP + "device"][0].tolist() == device + [0] * (4 - count)
+    assert STEP + "user_id" not in batch

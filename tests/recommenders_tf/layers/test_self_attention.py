@@ -59,3 +59,48 @@ def test_padding_on_either_side_is_seen_by_no_step() -> None:
 def test_width_that_heads_do_not_divide_is_named() -> None:
     with pytest.raises(ValueError, match=r"in 4 heads parts vectors .* they are 6 wide"):
         SelfAttention(heads=4)(*given())
+
+
+@pytest.mark.parametrize("heads", [1, 3])
+def test_relations_and_positions_have_keys_and_values(heads) -> None:
+    """Shaw et al. 2018, eq. 3 and 4; Li et al. 2020, eq. 6 to 8: pair by pair."""
+    random = np.random.default_rng(3)
+    layer = SelfAttention(heads, project=False)
+    layer(*given())
+    layer.set_weights([random.normal(size=w.shape) for w in layer.get_weights()])
+    related = random.integers(4, size=[3, 5, 5])
+    relations, positions = random.normal(size=[4, 12]), random.normal(size=[3, 5, 12])
+    more = {
+        "related": tf.constant(related, tf.int32),
+        "relations": tf.constant(relations, tf.float32),
+        "positions": tf.constant(positions, tf.float32),
+    }
+    attended = layer(*given(), **more).numpy()
+    kernel, bias = layer.get_weights()
+    query, key, value = (
+        INPUTS @ w + b for w, b in zip(np.split(kernel, 3, axis=1), np.split(bias, 3), strict=True)
+    )
+    part = 6 // heads
+    for row, sequences in SEQUENCES.items():
+        for sequence in sequences:
+            for i in sequence:
+                seen = [j for j in sequence if j <= i]
+                keys, values = (
+                    np.array(
+                        [
+                            vectors[row, j]
+                            + positions[row, j, side]
+                            + relations[related[row, i, j], side]
+                            for j in seen
+                        ]
+                    )
+                    for vectors, side in ((key, slice(6)), (value, slice(6, 12)))
+                )
+                for head in range(heads):
+                    span = slice(head * part, (head + 1) * part)
+                    scores = keys[:, span] @ query[row, i, span] / np.sqrt(part)
+                    weights = np.exp(scores - scores.max())
+                    expected = weights / weights.sum() @ values[:, span]
+                    np.testing.assert_allclose(
+                        attended[row, i, span], expected, rtol=1e-3, atol=1e-4
+                    )

@@ -1,15 +1,18 @@
 """What every model of sequences keeps: the past alone tells, and every step is trained rightly."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import recommenders_tf as rtf
-from recommenders_tf.data.sequence_rows import REMAINING, TARGETS
+from recommenders_tf.data.sequence_rows import REMAINING, STEP, TARGETS
 from recommenders_tf.models.sequence_retriever import SequenceRetriever
-from recommenders_tf.schema import SchemaError
+from recommenders_tf.schema import Column, FeatureSchema, SchemaError
 
 NAMES = [n for n in rtf.registry.names() if issubclass(rtf.registry.get(n), SequenceRetriever)]
+ANONYMOUS = [n for n in NAMES if not rtf.registry.get(n).knows_users]
 CAUSAL = [n for n in NAMES if rtf.registry.get(n).foretells]  # others see both sides of a gap
 
 
@@ -81,6 +84,7 @@ def test_side_and_length_of_padding_change_no_query(model) -> None:
     for before, behind in ((0, 0), (0, 9), (9, 0), (4, 5)):
         padded = np.pad(ids, [[0, 0], [before, behind]])
         features = {name: tf.constant(padded), mask_name: tf.constant(padded > 0)}
+        features[model.schema.user_id.name] = tf.constant([5], tf.int64)
         queries.append(model.encode_query(features).numpy())
     for query in queries[1:]:
         np.testing.assert_allclose(query, queries[0], rtol=1e-4, atol=1e-5)
@@ -94,6 +98,7 @@ def test_who_has_no_past_gets_the_most_popular(model, encoded) -> None:
     assert counts[answer].tolist() == counts.head(5).tolist()
 
 
+@pytest.mark.parametrize("model", ANONYMOUS, indirect=True)
 def test_a_history_of_somebody_new_answers_as_that_of_a_user(model, encoded) -> None:
     model.bind(encoded.tables)
     user, item, time = (
@@ -153,3 +158,84 @@ def test_a_lone_negative_is_of_what_the_sequence_has_not(encoded) -> None:
             s for s in range(items.shape[1]) if remaining[row, s] and s + remaining[row, s] == end
         ]
         assert of_targets[row, t] == (batch[TARGETS].numpy()[row, t] in items[row, own])
+
+
+@pytest.fixture(scope="module")
+def device_tells_the_item(planted_log):
+    """Whoever asks by a device gets an item of that device's half, another one every time."""
+    log, random = planted_log, np.random.default_rng(0)
+    items = log.items["item_id"].to_numpy()
+    device = random.integers(2, size=len(log.events))
+    item = items[2 * random.integers(len(items) // 2, size=len(device)) + device]
+    category = np.array(["even", "odd"], object)[np.arange(len(items)) % 2]
+    return dataclasses.replace(
+        log,
+        events=log.events.assign(item_id=item, device=np.array(["a", "b"], object)[device]),
+        items=log.items.assign(category=category),
+    )
+
+
+def half_of_answers(model, log, device) -> float:
+    """The share of even items among what is recommended to whom asks by a device."""
+    answer = model.serving_graph().recommend(
+        user_id=tf.constant(log.users["user_id"].to_numpy()[:50].tolist()),
+        history=tf.zeros([0, 0], tf.string),
+        candidates=tf.zeros([0, 0], tf.string),
+        k=tf.constant(10),
+        exclude_seen=tf.constant(False),
+        device=tf.constant([device]),
+    )
+    place = {item: number for number, item in enumerate(log.items["item_id"])}
+    ids = [place[item.decode()] for item in answer["item_id"].numpy().ravel()]
+    return 1 - np.mean(np.array(ids) % 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "epochs"),
+    [
+        ("sasrec", {"objective": "softmax", "num_negatives": 0}, 12),
+        pytest.param("bert4rec", {}, 25, marks=pytest.mark.slow),
+    ],
+)
+def test_the_context_of_a_request_tells_what_is_next(
+    device_tells_the_item, name, arguments, epochs
+) -> None:
+    log = device_tells_the_item
+    encoded = rtf.data.encode(log)
+    tf.keras.utils.set_random_seed(1)
+    model = rtf.registry.get(name)(encoded.schema, embedding_dim=16, dropout=0.0, **arguments)
+    assert model.context == ["device"]
+    model.compile(tf.keras.optimizers.Adam(0.01))
+    model.fit(encoded, epochs=epochs, batch_size=16, verbose=0)
+    assert half_of_answers(model, log, "a") > 0.8
+    assert half_of_answers(model, log, "b") < 0.2
+
+
+def test_features_of_past_items_join_their_steps(device_tells_the_item) -> None:
+    """As sequences beside that of the items: in rows of training and in requests alike."""
+    log = device_tells_the_item
+    of_categories = {**log.schema["history"].to_dict(), "source": "category"}
+    column = Column.from_dict("category_history", of_categories)
+    schema = FeatureSchema([*log.schema.columns.values(), column], log.schema.name)
+    encoded = rtf.data.encode(dataclasses.replace(log, schema=schema))
+    model = rtf.models.SASRec(encoded.schema, embedding_dim=8)
+    rows = model.training_rows(encoded)
+    batch = next(iter(rows.batches(4)))
+    category = dict(
+        zip(
+            *(encoded.tables.items.features[n].numpy() for n in ("item_id", "category")),
+            strict=True,
+        )
+    )
+    ids = batch["history"].numpy()
+    expected = [[category[i] if i else 0 for i in row] for row in ids]
+    np.testing.assert_array_equal(batch[STEP + "category"], expected)
+    request = {"history": batch["history"], "category_history": tf.constant(expected)}
+    np.testing.assert_array_equal(model.steps(batch), model.steps(request))
+    assert not np.allclose(model.steps(batch), model.vectors(batch["history"]))
+
+    other = dataclasses.replace(encoded.schema["category_history"], max_length=9)
+    with pytest.raises(
+        SchemaError, match="`category_history` has the `max_length` 9 and `history`"
+    ):
+        rtf.models.SASRec(encoded.schema.replace([other]))

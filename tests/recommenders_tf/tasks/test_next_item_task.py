@@ -127,3 +127,34 @@ def test_what_does_not_go_together_is_named() -> None:
             NextItemTask(objective, ITEMS)
     with pytest.raises(ValueError, match="at least 0 with the objective `softmax`; it is -1"):
         NextItemTask("softmax", ITEMS, -1)
+
+
+def test_the_corrected_softmax_over_popular_items_tends_to_that_over_all() -> None:
+    random = np.random.default_rng(2)
+    table = random.normal(size=[12, 3]).astype(np.float32)
+    counts = np.array([0, 0, 500, 200, 100, 50, 20, 20, 10, 10, 5, 5])
+    states = tf.constant(random.normal(size=[2, 2, 3]).astype(np.float32))
+    targets = tf.constant([[2, 5], [11, 3]], tf.int64)
+
+    class Items:
+        def vectors(self, items):
+            return tf.gather(table, items)
+
+        def table(self):
+            return tf.constant(table)
+
+        def item_bias(self):
+            return tf.zeros([12])
+
+    def loss(task):
+        task.assign(counts)
+        with tf.GradientTape() as tape:
+            tape.watch(states)
+            value = task(states, targets, tf.ones([2, 2]), Items())
+        return np.append(tape.gradient(value, states), value)
+
+    exact = loss(NextItemTask("softmax", 12))
+    drawn = {"sample_power": 1.0, "num_negatives": 200_000}
+    corrected = loss(NextItemTask("softmax", 12, corrected=True, **drawn))
+    np.testing.assert_allclose(corrected, exact, atol=0.03)
+    assert np.abs(loss(NextItemTask("softmax", 12, **drawn)) - exact)[:-1].max() > 0.1

@@ -15,9 +15,9 @@ def test_scaled_vectors_and_positions_go_through_the_blocks_and_a_norm(planted_l
     remaining = tf.constant([[*range(length, 0, -1)]] * 2, tf.int32)
     visible = tf.constant(np.tril(np.ones([2, length, length], bool)))
     model.encode(tf.constant(vectors), remaining)
-    model.positions.vectors.assign(random.normal(size=[length, 9]))
-    steps = 3 * vectors + model.positions.vectors.numpy()[::-1]
-    for block in model.layers_of_blocks:
+    model.attend.positions.vectors.assign(random.normal(size=[length, 9]))
+    steps = 3 * vectors + model.attend.positions.vectors.numpy()[::-1]
+    for block in model.attend.layers_of_blocks:
         assert not block.project
         assert (block.norm, block.heads, block.hidden_units) == ("pre", 1, 9)
         steps = block(steps, visible).numpy()

@@ -1,0 +1,101 @@
+"""Session-based recommendation by a recurrent network that attends to its own states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from recommenders_tf.layers import AttentionGRU, visible_steps
+from recommenders_tf.models.sequence_retriever import SequenceRetriever
+from recommenders_tf.registry import register
+from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.search_space import Choice, Range
+from recommenders_tf.tasks.next_item_task import NextItemTask
+
+
+@register(
+    paper="Li et al.: Neural Attentive Session-based Recommendation, CIKM 2017, arXiv:1711.04725",
+    search_space={
+        "hidden_dim": Choice((50, 100, 200)),
+        "num_negatives": Choice((0, 512, 2048)),
+        "learning_rate": Range(1e-4, 0.01, "log"),
+    },
+)
+class NARM(SequenceRetriever):
+    """Scores the next item by embᵢᵀ B [hₜ, Σⱼ αₜⱼ hⱼ], the states hⱼ of a recurrent network.
+
+    The last state is what the session does as a whole; the sum is its main purpose, with
+    αₜⱼ = vᵀ σ(A₁ hₜ + A₂ hⱼ) over all steps j up to t, not normalized (eq. 4 to 9). Both are
+    decoded bilinearly (eq. 10), and the loss is the softmax over all items (eq. 11). The scores
+    have no bias. All steps of a session are trained at once, for which the states of all pairs
+    are in memory: rows × steps² × `hidden_dim`.
+
+    When to choose it:
+        Where sessions wander off what they are about, and `gru4rec` follows the last click too
+        closely.
+
+    Args:
+        schema: Fitted schema with a sequence whose source is the item id; its user is the session
+            where sessions are what is told apart.
+        embedding_dim: Width of the items.
+        hidden_dim: Width of the states.
+        dropout: Share of each item's vector that is dropped.
+        state_dropout: Share of what is decoded that is dropped.
+        num_negatives: Items of the softmax beside the next one; 0 takes all.
+        **kwargs: Of the Keras model.
+
+    Raises:
+        SchemaError: There is no such sequence, no event time, or the item id grows.
+        ValueError: `num_negatives` is negative.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> train = data.encode(data.load("synthetic"))
+        >>> model = NARM(train.schema, embedding_dim=16, hidden_dim=16)
+        >>> model.compile()
+        >>> _ = model.fit(train, epochs=1, verbose=0)
+        >>> len(model.recommend(["somebody new"], k=3))
+        3
+    """
+
+    def __init__(
+        self,
+        schema: FeatureSchema,
+        embedding_dim: int = 50,
+        hidden_dim: int = 100,
+        dropout: float = 0.25,
+        state_dropout: float = 0.5,
+        num_negatives: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            schema,
+            embedding_dim,
+            lambda items: NextItemTask("softmax", items, num_negatives),
+            **kwargs,
+        )
+        self.hidden_dim = hidden_dim
+        self.dropout = dropout
+        self.state_dropout = state_dropout
+        self.num_negatives = num_negatives
+        self.drop = tf.keras.layers.Dropout(dropout)
+        self.drop_state = tf.keras.layers.Dropout(state_dropout)
+        self.recur = AttentionGRU(hidden_dim, "gru", name="recur")
+        dense = tf.keras.layers.Dense
+        self.of_last = dense(hidden_dim, use_bias=False, name="of_last")
+        self.of_each = dense(hidden_dim, use_bias=False, name="of_each")
+        self.weigh = dense(1, use_bias=False, name="weigh")
+        self.decode = dense(embedding_dim, use_bias=False, name="decode")
+
+    def encode(self, vectors: tf.Tensor, remaining: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Return B cₜ after each step, `[batch, steps, embedding_dim]`."""
+        before = tf.pad(remaining[:, :-1], [[0, 0], [1, 0]])
+        starts = (remaining > 0) & (remaining != before - 1)
+        steps = self.drop(vectors, training=training)
+        states = self.recur(steps, remaining > 0, starts=starts, training=training)
+        pairs = self.of_last(states)[:, :, tf.newaxis] + self.of_each(states)[:, tf.newaxis]
+        weights = self.weigh(tf.sigmoid(pairs))[:, :, :, 0]
+        weights = tf.where(visible_steps(remaining, causal=True), weights, 0)
+        both = tf.concat([states, tf.matmul(weights, states)], axis=2)
+        return self.decode(self.drop_state(both, training=training))
