@@ -150,7 +150,7 @@ class TopKIndex(tf.Module, abc.ABC):
         scores = np.full((len(queries), k), EXCLUDED_SCORE, np.float32)
         rows = np.zeros((len(queries), k), np.int64)
         there = min(k, len(self))
-        for block in self._blocks(len(queries), there):
+        for block in self._blocks(len(queries), there) if there else ():
             part = queries[block]
             lists = [[]] * len(part) if exclude is None else exclude[block]
             excluded = self.items.ragged_rows(lists)
