@@ -105,8 +105,8 @@ class StockIndex(TopKIndex):
         self, queries: tf.Tensor, k: int, excluded: tf.RaggedTensor, allowed: np.ndarray | None
     ) -> tuple[Any, Any]:
         if allowed is None:
-            return self.searcher(queries, k, excluded)
-        return self._filtered(queries, k, excluded, tf.constant(allowed))
+            return self.searcher(queries, tf.constant(k), excluded)
+        return self._filtered(queries, tf.constant(k), excluded, tf.constant(allowed))
 
     def _append(self, vectors: np.ndarray) -> None:
         self._lay_out(np.concatenate([self.vectors(), vectors]))
