@@ -94,7 +94,8 @@ class ExactIndex(StockIndex):
         def in_groups() -> tuple[tf.Tensor, tf.Tensor]:
             maxima = self._maxima(queries, pairs, None if allowed is None else hidden)
             # Rounded scores may put groups in a wrong order: take some more.
-            wanted = k if self.is_exact() else k + k // 2 + WIDTH
+            most = tf.minimum(k, tf.shape(maxima)[1])
+            wanted = most if self.is_exact() else most + most // 2 + WIDTH
             _, groups = exact_top_k(maxima, None, tf.minimum(wanted, tf.shape(maxima)[1]))
             groups = tf.sort(groups, axis=1)  # so that of equal scores the lower row comes first
             return best_of_groups(queries, self.table.value(), hidden, groups, pairs, k)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 _CLASSES = {
     "exact": "exact_index.ExactIndex",
+    "ivf": "ivf_index.IVFIndex",
+    "ivf_pq": "ivf_pq_index.IVFPQIndex",
 }
 
 

@@ -35,6 +35,7 @@ class StockIndex(TopKIndex):
         table: Vectors by place, float32 or bfloat16 `[places, dim]`.
         rows: The row at each place, int32 `[places]`; `NO_ROW` where it only fills up a group.
         places: The place of each row, int32 `[items]`.
+        ends: Where the places end that repeat it, int32 `[items]`.
         searcher: `search_rows` as a tf.function without `allowed`.
     """
 
@@ -48,6 +49,7 @@ class StockIndex(TopKIndex):
         self.table = self._variable(np.zeros((0, self.dim)), self.config.dtype)
         self.rows = self._variable(np.zeros(0), tf.int32)
         self.places = self._variable(np.zeros(0), tf.int32)
+        self.ends = self._variable(np.zeros(0), tf.int32)
         vectors = tf.TensorSpec([None, self.dim], tf.float32)
         number = tf.TensorSpec([], tf.int32)
         ragged = tf.RaggedTensorSpec([None, None], tf.int64, 1, tf.int64)
@@ -130,9 +132,10 @@ class StockIndex(TopKIndex):
         table = tf.gather(tf.cast(vectors, self.config.dtype), rows[source])
         self.table.assign(table)
         self.rows.assign(rows)
-        inverse = np.zeros(len(order), np.int32)
-        inverse[order] = places
-        self.places.assign(inverse)
+        for variable, value in ((self.places, places), (self.ends, np.append(places[1:], total))):
+            by_row = np.zeros(len(order), np.int32)
+            by_row[order] = value[: len(order)]
+            variable.assign(by_row)
 
     def _hidden(self, allowed: tf.Tensor | None) -> tf.Tensor:
         """Return which places no query may get, bool `[places]`."""
@@ -143,9 +146,12 @@ class StockIndex(TopKIndex):
 
     def _pairs(self, excluded: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return query and place of what is excluded, int64 `[pairs]` each, by place."""
-        places = tf.cast(tf.gather(self.places.value(), excluded.flat_values), tf.int64)
-        order = tf.argsort(places)
-        return tf.gather(excluded.value_rowids(), order), tf.gather(places, order)
+        rows = excluded.flat_values
+        bounds = (tf.gather(variable.value(), rows) for variable in (self.places, self.ends))
+        own = tf.ragged.range(*(tf.cast(bound, tf.int64) for bound in bounds))
+        owners = tf.gather(excluded.value_rowids(), own.value_rowids())
+        order = tf.argsort(own.flat_values)
+        return tf.gather(owners, order), tf.gather(own.flat_values, order)
 
     def _rows_at(self, places: tf.Tensor) -> tf.Tensor:
         """Return the rows at places, int64; of one that no item fills any row."""

@@ -2,11 +2,14 @@
 
 import numpy as np
 
-from recommenders_tf.index import ExactConfig
+from recommenders_tf.index import ExactConfig, IVFConfig, IVFPQConfig
 
 CONFIGS = {
     "exact": ("exact", ExactConfig()),
     "exact_bfloat16": ("exact", ExactConfig(dtype="bfloat16")),
+    "ivf": ("ivf", IVFConfig(lists=40, probes=12)),
+    "ivf_bfloat16": ("ivf", IVFConfig(lists=40, probes=12, dtype="bfloat16")),
+    "ivf_pq": ("ivf_pq", IVFPQConfig(lists=40, probes=12, subspaces=4)),
 }
 
 

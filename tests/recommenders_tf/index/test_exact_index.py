@@ -50,3 +50,10 @@ def test_bfloat16_takes_half_the_memory_and_finds_what_rounding_leaves() -> None
 def test_an_unknown_type_is_named() -> None:
     with pytest.raises(ValueError, match="`dtype` is 'int8': choose float32 or bfloat16"):
         ExactConfig("int8")
+
+
+def test_the_last_item_that_is_left_is_found_among_excluded_ones() -> None:
+    """What fills up the last group repeats its last item, and is excluded with it."""
+    vectors = np.linspace(1, 2, 2001, dtype=np.float32)[:, np.newaxis]
+    index = ExactIndex(vectors, np.arange(2001))
+    assert index.search([[1.0]], 1, exclude=[range(1, 2001)])[1].tolist() == [[0]]
