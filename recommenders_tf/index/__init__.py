@@ -1,5 +1,18 @@
 """Top-K search over item vectors."""
 
 from recommenders_tf.index.exact import exact_top_k
+from recommenders_tf.index.exact_index import ExactConfig, ExactIndex
+from recommenders_tf.index.ivf_index import IVFConfig, IVFIndex
+from recommenders_tf.index.ivf_pq_index import IVFPQConfig, IVFPQIndex
+from recommenders_tf.index.top_k_index import TopKIndex
 
-__all__ = ["exact_top_k"]
+__all__ = [
+    "ExactConfig",
+    "ExactIndex",
+    "IVFConfig",
+    "IVFIndex",
+    "IVFPQConfig",
+    "IVFPQIndex",
+    "TopKIndex",
+    "exact_top_k",
+]

@@ -31,7 +31,7 @@ def hide(scores: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
     """Return the scores with some of them at -inf, in the memory of the scores alone.
 
     Args:
-        scores: float32 `[batch, items]`.
+        scores: Any kind of float `[batch, items]`.
         rows: Row of each score to hide, int64 `[pairs]`.
         columns: Its column, likewise; a pair may be there more than once.
 
@@ -40,7 +40,7 @@ def hide(scores: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
         [[1.0, 1.0, -inf]]
     """
     places = tf.stack([rows, columns], axis=1)
-    nothing = tf.fill(tf.shape(places)[:1], EXCLUDED_SCORE)
+    nothing = tf.fill(tf.shape(places)[:1], tf.constant(EXCLUDED_SCORE, scores.dtype))
     return tf.tensor_scatter_nd_update(scores, places, nothing)
 
 
