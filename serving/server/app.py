@@ -8,10 +8,10 @@ import threading
 import tensorflow as tf
 
 from serving.server.errors import invalid_argument
-from serving.server.flags import ServerOptions
 from serving.server.grpc_server import build_server
 from serving.server.handlers import Handlers
 from serving.server.lifecycle import Model
+from serving.server.options import ServerOptions
 from serving.server.registry import Models
 
 # Kubernetes kills a pod 30 s after SIGTERM unless told otherwise.

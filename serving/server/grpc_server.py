@@ -10,8 +10,8 @@ from google.protobuf.message import Message
 from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.server.errors import StatusError
-from serving.server.flags import ServerOptions
 from serving.server.handlers import Handlers
+from serving.server.options import ServerOptions
 
 _LOG = logging.getLogger(__name__)
 _Request = TypeVar("_Request", bound=Message)

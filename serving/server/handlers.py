@@ -12,8 +12,8 @@ from tensorflow_serving.apis import (
 )
 
 from serving.server.errors import StatusError
-from serving.server.flags import ServerOptions
 from serving.server.metadata import get_model_metadata
+from serving.server.options import ServerOptions
 from serving.server.predict import predict
 from serving.server.registry import Models
 from serving.server.status import get_model_status

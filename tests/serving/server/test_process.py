@@ -14,9 +14,9 @@ import pytest
 from serving.client import ServingError
 from serving.server.app import run
 from serving.server.errors import StatusError
-from serving.server.flags import ServerOptions
 from serving.server.grpc_server import build_server
 from serving.server.handlers import Handlers
+from serving.server.options import ServerOptions
 from serving.server.registry import Models
 
 ROOT = pathlib.Path(__file__).parents[3]
