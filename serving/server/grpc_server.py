@@ -16,6 +16,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from serving.server import profiler
 from serving.server.errors import StatusError, from_exception, invalid_argument
 from serving.server.handlers import Handlers
 from serving.server.options import ServerOptions
@@ -66,6 +67,8 @@ class GrpcServer:
             services.append(health.SERVICE_NAME)
             for name in HEALTH_SERVICES:
                 self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        if options.enable_profiler:
+            self._server.add_generic_rpc_handlers((_profiler_methods(),))
         reflection.enable_server_reflection(services, self._server)
         self._bind(options)
 
@@ -149,6 +152,26 @@ def _rpc(
         return context.abort(status.code, status.message)
 
     return answer
+
+
+def _profiler_methods() -> grpc.GenericRpcHandler:
+    own = profiler.Profiler()
+    methods = {
+        "Profile": (own.profile, profiler.ProfileRequest),
+        "Terminate": (own.terminate, profiler.TerminateRequest),
+        "Monitor": (own.monitor, profiler.MonitorRequest),
+    }
+    return grpc.method_handlers_generic_handler(
+        profiler.SERVICE,
+        {
+            name: grpc.unary_unary_rpc_method_handler(
+                _rpc(method),
+                request_deserializer=request.FromString,
+                response_serializer=lambda response: response.SerializeToString(),
+            )
+            for name, (method, request) in methods.items()
+        },
+    )
 
 
 def _channel_arguments(options: ServerOptions) -> list[tuple[str, int | str]]:
