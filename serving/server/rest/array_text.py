@@ -8,7 +8,7 @@ the infinities are written by name.
 
 import base64
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -103,15 +103,24 @@ def split_rows(text: bytes, array: np.ndarray) -> Sequence[bytes]:
     return [before + row + after for row in rows]
 
 
-def write_string(value: str | bytes) -> bytes:
-    r"""Writes one string; bytes that are not UTF-8 stay as they are.
+def write_strings(values: Sequence[bytes]) -> list[bytes]:
+    r"""Writes strings, each alone; bytes that are not UTF-8 stay as they are.
 
     Example:
-        >>> write_string(b'a "b"')
-        b'"a \\"b\\""'
+        >>> write_strings([b'a "b"', b""])
+        [b'"a \\"b\\""', b'""']
     """
-    text = value if isinstance(value, str) else value.decode("utf-8", "surrogateescape")
-    return json.dumps(text, ensure_ascii=False).encode("utf-8", "surrogateescape")
+    try:
+        text = orjson.dumps(list(map(bytes.decode, values)), option=orjson.OPT_INDENT_2)
+    except UnicodeDecodeError:
+        return [
+            json.dumps(value.decode("utf-8", "surrogateescape"), ensure_ascii=False).encode(
+                "utf-8", "surrogateescape"
+            )
+            for value in values
+        ]
+    # Inside a string the end of a line is written as two letters.
+    return text[len(b"[\n  ") : -len(b"\n]")].split(b",\n  ") if values else []
 
 
 def write_floats(values: Sequence[float]) -> list[bytes]:
@@ -157,9 +166,11 @@ def _write_compact(array: np.ndarray) -> bytes:
 def _put_strings(text: bytes, array: np.ndarray, as_bytes: bool, depth: int) -> Text:
     if array.dtype != object:
         return Text(text, [])
-    write: Callable[[bytes], bytes] = write_string
+    values = array.ravel().tolist()
     if as_bytes:
         before = b"{" + indent(depth + 1) + b'"b64": "'
         after = b'"' + indent(depth) + b"}"
-        write = lambda value: before + base64.b64encode(value) + after  # noqa: E731
-    return Text(text.replace(b"0", b"%b"), list(map(write, array.ravel().tolist())))
+        strings = [before + base64.b64encode(value) + after for value in values]
+    else:
+        strings = write_strings(values)
+    return Text(text.replace(b"0", b"%b"), strings)

@@ -1,6 +1,7 @@
 """Answers as JSON text, laid out as TF Serving's writer lays them out."""
 
 import inspect
+import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -22,7 +23,7 @@ from serving.server.rest.array_text import (
     write_block,
     write_floats,
     write_line,
-    write_string,
+    write_strings,
 )
 
 _WRITTEN = frozenset(
@@ -64,7 +65,7 @@ def write_predictions(outputs: Mapping[str, tensor_pb2.TensorProto]) -> bytes:
         rows = texts[0].layout[1:-1]
     else:
         # A name goes through two substitutions: that of the row's values and that of strings.
-        names = [write_string(name).replace(b"%", b"%%%%") for name in columns]
+        names = [text.replace(b"%", b"%%%%") for text in _names(columns)]
         members = b",".join(indent(3) + name + b": %b" for name in names)
         row = indent(2) + b"{" + members + indent(2) + b"}"
         split = [
@@ -94,8 +95,8 @@ def write_outputs(outputs: Mapping[str, tensor_pb2.TensorProto]) -> bytes:
         ((name, array),) = columns.items()
         return b'{\n    "outputs": ' + write_block(array, _holds_bytes(name), depth=1) + b"\n}"
     members = [
-        indent(2) + write_string(name) + b": " + write_block(array, _holds_bytes(name), depth=2)
-        for name, array in columns.items()
+        indent(2) + text + b": " + write_block(columns[name], _holds_bytes(name), depth=2)
+        for name, text in zip(columns, _names(columns), strict=True)
     ]
     return b'{\n    "outputs": {' + b",".join(members) + b"\n    }\n}"
 
@@ -109,11 +110,10 @@ def write_classifications(result: classification_pb2.ClassificationResult) -> by
     if not result.classifications:
         raise invalid_argument("Cannot convert empty ClassificationResults to JSON")
     rows = [example.classes for example in result.classifications]
-    scores = iter(write_floats([entry.score for row in rows for entry in row]))
-    lists = [
-        b", ".join(b"[%b, %b]" % (write_string(entry.label), next(scores)) for entry in row)
-        for row in rows
-    ]
+    scores = write_floats([entry.score for row in rows for entry in row])
+    labels = write_strings([entry.label.encode() for row in rows for entry in row])
+    pairs = map(b"[%b, %b]".__mod__, zip(labels, scores, strict=True))
+    lists = [b", ".join(itertools.islice(pairs, len(row))) for row in rows]
     return b'{\n    "results": [[' + b"], [".join(lists) + b"]\n    ]\n}"
 
 
@@ -151,7 +151,8 @@ def write_error(message: str) -> bytes:
             "error": "Missing \"x\""
         }
     """
-    return b'{\n    "error": ' + write_string(message) + b"\n}"
+    (text,) = write_strings([message.encode("utf-8", "surrogateescape")])
+    return b'{\n    "error": ' + text + b"\n}"
 
 
 def _message(message: Message) -> bytes:
@@ -159,6 +160,10 @@ def _message(message: Message) -> bytes:
         message, preserving_proto_field_name=True, indent=1, **_PRINT_DEFAULTS
     )
     return text.encode() + b"\n"
+
+
+def _names(columns: Mapping[str, np.ndarray]) -> list[bytes]:
+    return write_strings([name.encode() for name in columns])
 
 
 def _holds_bytes(name: str) -> bool:
