@@ -1,6 +1,7 @@
 """The RPCs on the wire."""
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent import futures
 from typing import TypeVar
@@ -16,7 +17,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from serving.server import profiler
+from serving.server import metrics, profiler
 from serving.server.errors import StatusError, from_exception, invalid_argument
 from serving.server.handlers import Handlers
 from serving.server.options import ServerOptions
@@ -125,10 +126,10 @@ def check_addresses(options: ServerOptions) -> None:
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     def __init__(self, handlers: Handlers) -> None:
-        self.Predict = _rpc(handlers.predict)
-        self.Classify = _rpc(handlers.classify)
-        self.Regress = _rpc(handlers.regress)
-        self.MultiInference = _rpc(handlers.multi_inference)
+        self.Predict = _counted("Predict", handlers.predict)
+        self.Classify = _counted("Classify", handlers.classify)
+        self.Regress = _counted("Regress", handlers.regress)
+        self.MultiInference = _counted("MultiInference", handlers.multi_inference)
         self.GetModelMetadata = _rpc(handlers.get_model_metadata)
 
 
@@ -140,18 +141,39 @@ class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
 def _rpc(
     handler: Callable[[_Request, float | None], _Response],
+    count: Callable[[_Request, StatusError | None, float], None] | None = None,
 ) -> Callable[[_Request, grpc.ServicerContext], _Response]:
     def answer(request: _Request, context: grpc.ServicerContext) -> _Response:
+        start = time.perf_counter()
+        failure = None
         try:
-            return handler(request, context.time_remaining())
+            response = handler(request, context.time_remaining())
         except StatusError as error:
-            status = error
+            failure = error
         except Exception as error:
             _LOG.exception("Request failed in an unexpected way.")
-            status = StatusError(grpc.StatusCode.INTERNAL, from_exception(error).message)
-        return context.abort(status.code, status.message)
+            failure = StatusError(grpc.StatusCode.INTERNAL, from_exception(error).message)
+        if count is not None:
+            count(request, failure, start)
+        if failure is not None:
+            return context.abort(failure.code, failure.message)
+        return response
 
     return answer
+
+
+def _counted(
+    api: str, handler: Callable[[_Request, float | None], _Response]
+) -> Callable[[_Request, grpc.ServicerContext], _Response]:
+    def count(request: _Request, failure: StatusError | None, start: float) -> None:
+        tasks = request.tasks if api == "MultiInference" else [request]
+        name = tasks[0].model_spec.name if tasks else ""
+        if failure is None:
+            micros = (time.perf_counter() - start) * 1e6
+            metrics.REQUEST_LATENCY.observe(micros, name, api, "GRPC")
+        metrics.REQUEST_COUNT.increment(name, failure.code.name if failure else "OK")
+
+    return _rpc(handler, count)
 
 
 def _profiler_methods() -> grpc.GenericRpcHandler:
