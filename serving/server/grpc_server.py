@@ -1,114 +1,232 @@
 """The RPCs on the wire."""
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent import futures
 from typing import TypeVar
 
 import grpc
 from google.protobuf.message import Message
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
 from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    get_model_status_pb2,
+    model_service_pb2,
     model_service_pb2_grpc,
-    predict_pb2,
+    prediction_service_pb2,
     prediction_service_pb2_grpc,
 )
 
-from serving.server.errors import StatusError
-from serving.server.flags import ServerOptions
-from serving.server.metadata import get_model_metadata
-from serving.server.predict import predict
-from serving.server.registry import Models
-from serving.server.status import get_model_status
+from serving.server import metrics, profiler
+from serving.server.errors import StatusError, from_exception, invalid_argument
+from serving.server.handlers import Handlers
+from serving.server.options import ServerOptions
+from serving.server.protos import SSLConfig, read_text_proto
+
+#: TF Serving's health service knows them by these names, not by their full ones.
+HEALTH_SERVICES = ("ModelService", "PredictionService")
+# Each waiting request keeps its message in memory; beyond these gRPC answers RESOURCE_EXHAUSTED.
+_MAX_WAITING = 2000
 
 _LOG = logging.getLogger(__name__)
 _Request = TypeVar("_Request", bound=Message)
 _Response = TypeVar("_Response", bound=Message)
 
 
-def build_server(models: Models, options: ServerOptions) -> grpc.Server:
-    """Makes a gRPC server that answers for `models`; `start()` opens its port.
+class GrpcServer:
+    """A gRPC server that answers by `handlers`.
 
     Args:
-        models: the models of the server.
-        options: port, socket and number of threads.
-
-    Returns:
-        A server bound to its port, not started.
+        handlers: what answers the requests.
+        options: what the flags say.
 
     Raises:
-        StatusError: there is nothing to listen on, or it is taken.
+        StatusError: there is nothing to listen on, it is taken, or a flag or file is wrong.
     """
-    server = grpc.server(
-        futures.ThreadPoolExecutor(options.grpc_max_threads, thread_name_prefix="rpc"),
-        options=[
-            ("grpc.max_receive_message_length", -1),
-            ("grpc.max_send_message_length", -1),
-            # Two servers on one port would each get a share of the requests, unnoticed.
-            ("grpc.so_reuseport", 0),
-        ],
-    )
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        _PredictionService(models), server
-    )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_ModelService(models), server)
-    addresses = [f"0.0.0.0:{options.port}"] if options.port else []
-    addresses += [f"unix:{options.grpc_socket_path}"] if options.grpc_socket_path else []
-    if not addresses:
-        raise StatusError(
-            grpc.StatusCode.INVALID_ARGUMENT,
-            "there is nothing to listen on; give --port or --grpc_socket_path",
+
+    def __init__(self, handlers: Handlers, options: ServerOptions) -> None:
+        check_addresses(options)
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(options.grpc_max_threads, thread_name_prefix="rpc"),
+            options=_channel_arguments(options),
+            maximum_concurrent_rpcs=options.grpc_max_threads + _MAX_WAITING,
         )
-    for address in addresses:
-        try:
-            server.add_insecure_port(address)
-        except RuntimeError as error:
-            raise StatusError(
-                grpc.StatusCode.UNAVAILABLE,
-                f"cannot listen on {address}, another process may; choose another --port",
-            ) from error
-    return server
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+            _PredictionService(handlers), self._server
+        )
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(
+            _ModelService(handlers), self._server
+        )
+        services = [
+            prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
+            model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
+            reflection.SERVICE_NAME,
+        ]
+        self._health = health.HealthServicer(experimental_non_blocking=True)
+        if options.enable_grpc_healthcheck_service:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+            services.append(health.SERVICE_NAME)
+            for name in HEALTH_SERVICES:
+                self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        if options.enable_profiler:
+            self._server.add_generic_rpc_handlers((_profiler_methods(),))
+        reflection.enable_server_reflection(services, self._server)
+        self._bind(options)
+
+    def start(self) -> None:
+        """Opens the port."""
+        self._server.start()
+
+    def stop(self, seconds: float) -> None:
+        """Refuses new requests at once, and waits until the running ones have finished.
+
+        Args:
+            seconds: how long to wait at most.
+        """
+        self._health.enter_graceful_shutdown()
+        self._server.stop(seconds).wait()
+
+    def _bind(self, options: ServerOptions) -> None:
+        credentials = _credentials(options)
+        addresses = [f"0.0.0.0:{options.port}"] if options.port else []
+        addresses += [f"unix:{options.grpc_socket_path}"] if options.grpc_socket_path else []
+        for address in addresses:
+            try:
+                if credentials is None:
+                    self._server.add_insecure_port(address)
+                else:
+                    self._server.add_secure_port(address, credentials)
+            except RuntimeError as error:
+                what = (
+                    "--port" if options.ssl_config_file == "" else "--port, or mend the PEM texts"
+                )
+                raise StatusError(
+                    grpc.StatusCode.UNAVAILABLE,
+                    f"cannot listen on {address}, another process may; choose another {what}",
+                ) from error
+
+
+def check_addresses(options: ServerOptions) -> None:
+    """Refuses flags that give nothing to listen on, or two kinds of security.
+
+    Raises:
+        StatusError: so they do.
+    """
+    if not options.port and not options.grpc_socket_path:
+        raise invalid_argument(
+            "At least one of server_options.grpc_port or server_options.grpc_socket_path must be "
+            "set."
+        )
+    if options.use_alts_credentials and options.ssl_config_file:
+        raise invalid_argument(
+            "server_options.use_alts_credentials and server_options.ssl_config_file cannot be set "
+            "together."
+        )
 
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    def __init__(self, models: Models) -> None:
-        self._models = models
-
-    def Predict(  # noqa: N802
-        self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
-    ) -> predict_pb2.PredictResponse:
-        return _answer(predict, self._models, request, context)
-
-    def GetModelMetadata(  # noqa: N802
-        self,
-        request: get_model_metadata_pb2.GetModelMetadataRequest,
-        context: grpc.ServicerContext,
-    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        return _answer(get_model_metadata, self._models, request, context)
+    def __init__(self, handlers: Handlers) -> None:
+        self.Predict = _counted("Predict", handlers.predict)
+        self.Classify = _counted("Classify", handlers.classify)
+        self.Regress = _counted("Regress", handlers.regress)
+        self.MultiInference = _counted("MultiInference", handlers.multi_inference)
+        self.GetModelMetadata = _rpc(handlers.get_model_metadata)
 
 
 class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, models: Models) -> None:
-        self._models = models
-
-    def GetModelStatus(  # noqa: N802
-        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
-    ) -> get_model_status_pb2.GetModelStatusResponse:
-        return _answer(get_model_status, self._models, request, context)
+    def __init__(self, handlers: Handlers) -> None:
+        self.GetModelStatus = _rpc(handlers.get_model_status)
+        self.HandleReloadConfigRequest = _rpc(handlers.reload_config)
 
 
-def _answer(
-    handler: Callable[[Models, _Request], _Response],
-    models: Models,
-    request: _Request,
-    context: grpc.ServicerContext,
-) -> _Response:
-    try:
-        return handler(models, request)
-    except StatusError as error:
-        status = error
-    except Exception as error:
-        _LOG.exception("Request failed in an unexpected way.")
-        status = StatusError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
-    return context.abort(status.code, status.message)
+def _rpc(
+    handler: Callable[[_Request, float | None], _Response],
+    count: Callable[[_Request, StatusError | None, float], None] | None = None,
+) -> Callable[[_Request, grpc.ServicerContext], _Response]:
+    def answer(request: _Request, context: grpc.ServicerContext) -> _Response:
+        start = time.perf_counter()
+        failure = None
+        try:
+            response = handler(request, context.time_remaining())
+        except StatusError as error:
+            failure = error
+        except Exception as error:
+            _LOG.exception("Request failed in an unexpected way.")
+            failure = StatusError(grpc.StatusCode.INTERNAL, from_exception(error).message)
+        if count is not None:
+            count(request, failure, start)
+        if failure is not None:
+            return context.abort(failure.code, failure.message)
+        return response
+
+    return answer
+
+
+def _counted(
+    api: str, handler: Callable[[_Request, float | None], _Response]
+) -> Callable[[_Request, grpc.ServicerContext], _Response]:
+    def count(request: _Request, failure: StatusError | None, start: float) -> None:
+        tasks = request.tasks if api == "MultiInference" else [request]
+        name = tasks[0].model_spec.name if tasks else ""
+        if failure is None:
+            micros = (time.perf_counter() - start) * 1e6
+            metrics.REQUEST_LATENCY.observe(micros, name, api, "GRPC")
+        metrics.REQUEST_COUNT.increment(name, failure.code.name if failure else "OK")
+
+    return _rpc(handler, count)
+
+
+def _profiler_methods() -> grpc.GenericRpcHandler:
+    own = profiler.Profiler()
+    methods = {
+        "Profile": (own.profile, profiler.ProfileRequest),
+        "Terminate": (own.terminate, profiler.TerminateRequest),
+        "Monitor": (own.monitor, profiler.MonitorRequest),
+    }
+    return grpc.method_handlers_generic_handler(
+        profiler.SERVICE,
+        {
+            name: grpc.unary_unary_rpc_method_handler(
+                _rpc(method),
+                request_deserializer=request.FromString,
+                response_serializer=lambda response: response.SerializeToString(),
+            )
+            for name, (method, request) in methods.items()
+        },
+    )
+
+
+def _channel_arguments(options: ServerOptions) -> list[tuple[str, int | str]]:
+    arguments: dict[str, int | str] = {
+        "grpc.max_receive_message_length": -1,
+        "grpc.max_send_message_length": -1,
+        # Two servers on one port would each get a share of the requests, unnoticed.
+        "grpc.so_reuseport": 0,
+    }
+    for argument in filter(None, options.grpc_channel_arguments.split(",")):
+        key, equals, value = argument.partition("=")
+        if not equals:
+            raise invalid_argument(
+                f"--grpc_channel_arguments takes key=value with commas between; {argument} has no ="
+            )
+        try:
+            arguments[key] = int(value)
+        except ValueError:
+            arguments[key] = value
+    return list(arguments.items())
+
+
+def _credentials(options: ServerOptions) -> grpc.ServerCredentials | None:
+    if not options.ssl_config_file:
+        return None
+    config = read_text_proto(options.ssl_config_file, SSLConfig)
+    if config.client_verify and not config.custom_ca:
+        raise invalid_argument(
+            f"{options.ssl_config_file} has client_verify without custom_ca; give the certificates "
+            "that clients are verified by"
+        )
+    return grpc.ssl_server_credentials(
+        [(config.server_key.encode(), config.server_cert.encode())],
+        root_certificates=config.custom_ca.encode() or None,
+        require_client_auth=config.client_verify,
+    )
