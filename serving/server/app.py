@@ -8,9 +8,10 @@ import threading
 import tensorflow as tf
 
 from serving.server.errors import invalid_argument
-from serving.server.flags import ServerOptions
 from serving.server.grpc_server import build_server
+from serving.server.handlers import Handlers
 from serving.server.lifecycle import Model
+from serving.server.options import ServerOptions
 from serving.server.registry import Models
 
 # Kubernetes kills a pod 30 s after SIGTERM unless told otherwise.
@@ -36,7 +37,7 @@ def run(options: ServerOptions) -> None:
     try:
         model.start()
         model.wait_until_available()
-        server = build_server(models, options)
+        server = build_server(Handlers(models, options), options)
         server.start()
         _LOG.info("Listening on %s.", options.port or options.grpc_socket_path)
         try:

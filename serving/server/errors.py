@@ -32,6 +32,16 @@ def invalid_argument(message: str) -> StatusError:
     return StatusError(grpc.StatusCode.INVALID_ARGUMENT, message)
 
 
+def failed_precondition(message: str) -> StatusError:
+    """The status of a request that the server or the model is not in a state for."""
+    return StatusError(grpc.StatusCode.FAILED_PRECONDITION, message)
+
+
+def not_found(message: str) -> StatusError:
+    """The status of something that does not exist."""
+    return StatusError(grpc.StatusCode.NOT_FOUND, message)
+
+
 def from_exception(error: Exception) -> StatusError:
     """The status of any exception raised while a model is loaded or run."""
     if isinstance(error, StatusError):
@@ -39,5 +49,5 @@ def from_exception(error: Exception) -> StatusError:
     if isinstance(error, tf.errors.OpError):
         return StatusError(_CODES[error.error_code], error.message)
     if isinstance(error, OSError):
-        return StatusError(grpc.StatusCode.NOT_FOUND, str(error))
+        return not_found(str(error))
     return StatusError(grpc.StatusCode.UNKNOWN, f"{type(error).__name__}: {error}")

@@ -1,46 +1,11 @@
-"""The command line, in TF Serving's spellings and with its defaults.
+"""The command line, in TF Serving's spellings: from arguments to `ServerOptions`, and `--help`."""
 
-A flag is a field of `ServerOptions`; a new one is one more field.
-"""
-
-import os
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from typing import Any
 
-
-def _flag(default: Any, help_text: str) -> Any:
-    return field(default=default, metadata={"help": help_text})
-
-
-@dataclass(frozen=True)
-class ServerOptions:
-    """What the flags of the command line say."""
-
-    port: int = _flag(8500, "TCP port of the gRPC API. 0 turns TCP off (see --grpc_socket_path).")
-    grpc_socket_path: str = _flag(
-        "", "Also listen on this UNIX socket. It must be an absolute path that can be created."
-    )
-    grpc_max_threads: int = _flag(
-        4 * (os.cpu_count() or 1), "How many requests may run at the same time; the rest wait."
-    )
-    model_name: str = _flag("default", "Name by which clients ask for the model.")
-    model_base_path: str = _flag(
-        "",
-        "Absolute path (or URI) of the folder that holds the versions of the model, each a "
-        "SavedModel in a folder named by its number: BASE/1, BASE/2, ... The highest is served.",
-    )
-    file_system_poll_wait_seconds: int = _flag(
-        1, "Seconds between looks for new versions. 0: look once at the start. Below 0: never."
-    )
-    saved_model_tags: str = _flag("serve", "Tags of the graph to load, with commas between.")
-    max_num_load_retries: int = _flag(
-        5, "How often to try a version again that failed to load, before it is given up."
-    )
-    load_retry_interval_micros: int = _flag(60_000_000, "Microseconds between those tries.")
-    version: bool = _flag(False, "Print the version and stop.")
-    help: bool = _flag(False, "Print this text and stop.")
+from serving.server.options import ServerOptions
 
 
 class FlagError(ValueError):
@@ -88,11 +53,25 @@ def parse(arguments: Sequence[str]) -> tuple[ServerOptions, list[str]]:
     return ServerOptions(**values), unknown
 
 
-def _read(name: str, kind: type, value: str) -> str | int | bool:
+def unused(options: ServerOptions) -> list[str]:
+    """The flags that were set and that this server has no use for.
+
+    Example:
+        >>> unused(ServerOptions(skip_initialize_tpu=True, port=1))
+        ['skip_initialize_tpu']
+    """
+    return [
+        flag.name
+        for flag in fields(ServerOptions)
+        if flag.metadata["unused"] and getattr(options, flag.name) != flag.default
+    ]
+
+
+def _read(name: str, kind: type, value: str) -> str | int | float | bool:
     try:
         return {"true": True, "false": False}[value] if kind is bool else kind(value)
     except (KeyError, ValueError):
-        wanted = "true or false" if kind is bool else "a whole number"
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
         raise FlagError(
             f"Couldn't interpret value {value} for flag {name}: it takes {wanted}."
         ) from None
@@ -103,20 +82,24 @@ def usage() -> str:
     lines = [
         "usage: python -m serving.server --model_base_path=PATH [--model_name=NAME] [--port=PORT]",
         "",
-        "Serves a SavedModel over gRPC as TF Serving does. A new version is loaded when its folder",
-        "appears under the base path, and the old one is unloaded after its last request; write a",
-        "version under another name and rename it, so that it appears whole. The port opens when",
-        "the first version is ready. SIGTERM lets the running requests finish.",
+        "Serves SavedModels over gRPC and REST as TF Serving does. A new version is loaded when",
+        "its folder appears under the base path, and the old one is unloaded after its last",
+        "request; write a version under another name and rename it, so that it appears whole.",
+        "The ports open when every model has a version. SIGTERM lets running requests finish.",
         "",
-        "example:",
+        "examples:",
         "  python -m serving.server --model_name=movies --model_base_path=/models/movies",
+        "  python -m serving.server --rest_api_port=8501 --model_config_file=/models/models.config",
         "",
         "flags (--flag=value or --flag value; switches: --flag or --noflag):",
     ]
     for flag in fields(ServerOptions):
+        if flag.metadata["group"]:
+            lines += ["", f" {flag.metadata['group']}"]
         default = str(flag.default).lower() if isinstance(flag.default, bool) else flag.default
         lines.append(f"  --{flag.name}={default}")
+        note = " Has no effect here." if flag.metadata["unused"] else ""
         lines += textwrap.wrap(
-            flag.metadata["help"], 95, initial_indent=" " * 6, subsequent_indent=" " * 6
+            flag.metadata["help"] + note, 95, initial_indent=" " * 6, subsequent_indent=" " * 6
         )
     return "\n".join(lines)

@@ -7,31 +7,22 @@ from typing import TypeVar
 
 import grpc
 from google.protobuf.message import Message
-from tensorflow_serving.apis import (
-    get_model_metadata_pb2,
-    get_model_status_pb2,
-    model_service_pb2_grpc,
-    predict_pb2,
-    prediction_service_pb2_grpc,
-)
+from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
 
 from serving.server.errors import StatusError
-from serving.server.flags import ServerOptions
-from serving.server.metadata import get_model_metadata
-from serving.server.predict import predict
-from serving.server.registry import Models
-from serving.server.status import get_model_status
+from serving.server.handlers import Handlers
+from serving.server.options import ServerOptions
 
 _LOG = logging.getLogger(__name__)
 _Request = TypeVar("_Request", bound=Message)
 _Response = TypeVar("_Response", bound=Message)
 
 
-def build_server(models: Models, options: ServerOptions) -> grpc.Server:
-    """Makes a gRPC server that answers for `models`; `start()` opens its port.
+def build_server(handlers: Handlers, options: ServerOptions) -> grpc.Server:
+    """Makes a gRPC server that answers by `handlers`; `start()` opens its port.
 
     Args:
-        models: the models of the server.
+        handlers: what answers the requests.
         options: port, socket and number of threads.
 
     Returns:
@@ -50,9 +41,9 @@ def build_server(models: Models, options: ServerOptions) -> grpc.Server:
         ],
     )
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        _PredictionService(models), server
+        _PredictionService(handlers), server
     )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_ModelService(models), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_ModelService(handlers), server)
     addresses = [f"0.0.0.0:{options.port}"] if options.port else []
     addresses += [f"unix:{options.grpc_socket_path}"] if options.grpc_socket_path else []
     if not addresses:
@@ -72,43 +63,31 @@ def build_server(models: Models, options: ServerOptions) -> grpc.Server:
 
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
-    def __init__(self, models: Models) -> None:
-        self._models = models
-
-    def Predict(  # noqa: N802
-        self, request: predict_pb2.PredictRequest, context: grpc.ServicerContext
-    ) -> predict_pb2.PredictResponse:
-        return _answer(predict, self._models, request, context)
-
-    def GetModelMetadata(  # noqa: N802
-        self,
-        request: get_model_metadata_pb2.GetModelMetadataRequest,
-        context: grpc.ServicerContext,
-    ) -> get_model_metadata_pb2.GetModelMetadataResponse:
-        return _answer(get_model_metadata, self._models, request, context)
+    def __init__(self, handlers: Handlers) -> None:
+        self.Predict = _rpc(handlers.predict)
+        self.Classify = _rpc(handlers.classify)
+        self.Regress = _rpc(handlers.regress)
+        self.MultiInference = _rpc(handlers.multi_inference)
+        self.GetModelMetadata = _rpc(handlers.get_model_metadata)
 
 
 class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
-    def __init__(self, models: Models) -> None:
-        self._models = models
-
-    def GetModelStatus(  # noqa: N802
-        self, request: get_model_status_pb2.GetModelStatusRequest, context: grpc.ServicerContext
-    ) -> get_model_status_pb2.GetModelStatusResponse:
-        return _answer(get_model_status, self._models, request, context)
+    def __init__(self, handlers: Handlers) -> None:
+        self.GetModelStatus = _rpc(handlers.get_model_status)
+        self.HandleReloadConfigRequest = _rpc(handlers.reload_config)
 
 
-def _answer(
-    handler: Callable[[Models, _Request], _Response],
-    models: Models,
-    request: _Request,
-    context: grpc.ServicerContext,
-) -> _Response:
-    try:
-        return handler(models, request)
-    except StatusError as error:
-        status = error
-    except Exception as error:
-        _LOG.exception("Request failed in an unexpected way.")
-        status = StatusError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
-    return context.abort(status.code, status.message)
+def _rpc(
+    handler: Callable[[_Request, float | None], _Response],
+) -> Callable[[_Request, grpc.ServicerContext], _Response]:
+    def answer(request: _Request, context: grpc.ServicerContext) -> _Response:
+        try:
+            return handler(request, context.time_remaining())
+        except StatusError as error:
+            status = error
+        except Exception as error:
+            _LOG.exception("Request failed in an unexpected way.")
+            status = StatusError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
+        return context.abort(status.code, status.message)
+
+    return answer

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import grpc
 
 from serving.server.errors import StatusError, from_exception
-from serving.server.flags import ServerOptions
+from serving.server.options import ServerOptions
 from serving.server.servable import Servable
 from serving.server.versions import VersionPolicy, find_versions, latest
 

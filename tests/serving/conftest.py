@@ -159,7 +159,7 @@ class Server:
         return self.process.wait(60)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
     """Waits until something holds; the limit only ends a test that has failed."""
     deadline = time.monotonic() + seconds
     while not condition():

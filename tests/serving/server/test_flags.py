@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from serving.server import flags
-from serving.server.flags import ServerOptions
+from serving.server.options import ServerOptions
 
 
 @pytest.mark.parametrize(
@@ -65,5 +65,5 @@ def test_usage_explains_every_flag():
     text = flags.usage()
     for name in ServerOptions.__dataclass_fields__:
         assert f"  --{name}=" in text
-    assert "example:" in text
+    assert "examples:" in text
     assert max(map(len, text.splitlines())) <= 100

@@ -14,8 +14,9 @@ import pytest
 from serving.client import ServingError
 from serving.server.app import run
 from serving.server.errors import StatusError
-from serving.server.flags import ServerOptions
 from serving.server.grpc_server import build_server
+from serving.server.handlers import Handlers
+from serving.server.options import ServerOptions
 from serving.server.registry import Models
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -110,9 +111,9 @@ def test_a_base_path_that_cannot_be_one(path, message):
 
 def test_neither_port_nor_socket():
     with pytest.raises(StatusError, match="nothing to listen on"):
-        build_server(Models([]), ServerOptions(port=0))
+        build_server(Handlers(Models([]), ServerOptions()), ServerOptions(port=0))
 
 
 def test_a_taken_port(toy_server):
     with pytest.raises(StatusError, match=f"cannot listen on 0.0.0.0:{toy_server.port}, "):
-        build_server(Models([]), ServerOptions(port=toy_server.port))
+        build_server(Handlers(Models([]), ServerOptions()), ServerOptions(port=toy_server.port))
