@@ -62,6 +62,10 @@ test-latest: ## Train with the plain library on Python 3.12 and the newest Tenso
 	$(UV) pip install --quiet --upgrade --python .venv-latest/bin/python . pytest
 	.venv-latest/bin/pytest -o pythonpath= --noconftest tests/latest
 
+.PHONY: conformance
+conformance: env ## Ask the model server, or that at TF_SERVING_ADDRESS, for all of TF Serving's API; write its table
+	python -m tests.conformance.render
+
 .PHONY: golden
 golden: env ## Write the snapshot of the public names anew
 	python -m tests.test_public_names
