@@ -1,18 +1,25 @@
 """The server as a whole: load, listen, serve, drain."""
 
+import importlib
 import logging
 import os
 import signal
 import threading
+from typing import Any
 
 import tensorflow as tf
 
-from serving.server.errors import invalid_argument
-from serving.server.grpc_server import build_server
+from serving.server import flags, model_config
+from serving.server.errors import StatusError, invalid_argument
+from serving.server.grpc_server import GrpcServer, check_addresses
 from serving.server.handlers import Handlers
-from serving.server.lifecycle import Model
+from serving.server.loading import Loader
+from serving.server.manager import Manager
+from serving.server.model_config import ModelServerConfig
 from serving.server.options import ServerOptions
+from serving.server.protos import read_text_proto
 from serving.server.registry import Models
+from serving.server.request_log import RequestLog
 
 # Kubernetes kills a pod 30 s after SIGTERM unless told otherwise.
 DRAIN_SECONDS = 25
@@ -21,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def run(options: ServerOptions) -> None:
-    """Serves one model until SIGTERM or SIGINT, then lets running requests finish.
+    """Serves until SIGTERM or SIGINT, then lets running requests finish.
 
     Args:
         options: what the flags of the command line say.
@@ -29,39 +36,91 @@ def run(options: ServerOptions) -> None:
     Raises:
         StatusError: the server cannot start.
     """
-    _check(options)
+    check_addresses(options)
+    config = model_config.from_options(options)
+    _check_batching(options)
+    for name in flags.unused(options):
+        _LOG.warning("--%s has no effect in this server.", name)
     tf.get_logger().setLevel(logging.ERROR)
-    model = Model(options.model_name, options.model_base_path, options)
-    models = Models([model])
+    manager = Manager(options, Loader(options))
+    request_log = RequestLog()
+    models = Models(manager, options, request_log)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        model.start()
-        model.wait_until_available()
-        server = build_server(Handlers(models, options), options)
-        server.start()
-        _LOG.info("Listening on %s.", options.port or options.grpc_socket_path)
-        try:
-            threading.Event().wait()
-        finally:
-            stopped = server.stop(DRAIN_SECONDS)  # from here on new requests are refused
-            _LOG.info("Stopping; running requests get %d s to finish.", DRAIN_SECONDS)
-            stopped.wait()
+        manager.start()
+        models.reload(config)
+        manager.settle()
+        _serve(Handlers(models, options, request_log), options, config)
     except KeyboardInterrupt:
-        model.stop()
-    if any(version.in_flight for version in model.versions()):
+        pass
+    finally:
+        manager.stop()
+        request_log.close()
+    if models.in_flight():
         _LOG.warning("Some requests did not finish; they are dropped.")
         # Python would wait for their threads.
         os._exit(0)
 
 
-def _check(options: ServerOptions) -> None:
-    path = options.model_base_path
-    if not path:
-        raise invalid_argument(
-            "Both server_options.model_base_path and server_options.model_config_file are empty!"
+def _serve(handlers: Handlers, options: ServerOptions, config: ModelServerConfig) -> None:
+    """Listens until the process is told to stop, then drains."""
+    server = GrpcServer(handlers, options)
+    server.start()
+    _LOG.info("Listening on %s.", options.port or options.grpc_socket_path)
+    rest = _start_rest(handlers, options)
+    stopping = threading.Event()
+    if options.model_config_file and options.model_config_file_poll_wait_seconds > 0:
+        threading.Thread(
+            target=_poll_config,
+            args=(handlers.models, options, config, stopping),
+            name="model config",
+            daemon=True,
+        ).start()
+    try:
+        stopping.wait()
+    finally:
+        stopping.set()
+        _LOG.info("Stopping; running requests get %d s to finish.", DRAIN_SECONDS)
+        if rest is not None:
+            rest.stop(DRAIN_SECONDS)
+        server.stop(DRAIN_SECONDS)
+
+
+def _start_rest(handlers: Handlers, options: ServerOptions) -> Any:
+    if not options.rest_api_port:
+        return None
+    if options.rest_api_port == options.port:
+        _LOG.error(
+            "--rest_api_port cannot be same as --port. Please use a different port for HTTP/REST "
+            "API. Skipped exporting HTTP/REST API."
         )
-    if not os.path.isabs(path) and "://" not in path:
+        return None
+    rest = importlib.import_module("serving.server.rest.app")
+    return rest.start(handlers, options)
+
+
+def _poll_config(
+    models: Models, options: ServerOptions, applied: ModelServerConfig, stopping: threading.Event
+) -> None:
+    """Puts every change of the config file in place; one that is wrong leaves the old in place."""
+    while not stopping.wait(options.model_config_file_poll_wait_seconds):
+        try:
+            config = read_text_proto(options.model_config_file, ModelServerConfig)
+        except StatusError as error:
+            _LOG.error("Failed to read ModelServerConfig file: %s", error.message)
+            continue
+        if config == applied:
+            continue
+        try:
+            models.reload(config, wait=False)
+            applied = config
+        except StatusError as error:
+            _LOG.error("PollFilesystemAndReloadConfig failed to ReloadConfig: %s", error.message)
+
+
+def _check_batching(options: ServerOptions) -> None:
+    if options.batching_parameters_file and not options.enable_batching:
         raise invalid_argument(
-            f"Expected model {options.model_name} to have an absolute path or URI; "
-            f"got base_path()={path}"
+            "server_options.batching_parameters_file is set without setting "
+            "server_options.enable_batching to true."
         )

@@ -7,59 +7,117 @@ from typing import TypeVar
 
 import grpc
 from google.protobuf.message import Message
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+from tensorflow_serving.apis import (
+    model_service_pb2,
+    model_service_pb2_grpc,
+    prediction_service_pb2,
+    prediction_service_pb2_grpc,
+)
 
-from serving.server.errors import StatusError
+from serving.server.errors import StatusError, from_exception, invalid_argument
 from serving.server.handlers import Handlers
 from serving.server.options import ServerOptions
+from serving.server.protos import SSLConfig, read_text_proto
+
+#: TF Serving's health service knows them by these names, not by their full ones.
+HEALTH_SERVICES = ("ModelService", "PredictionService")
+# Each waiting request keeps its message in memory; beyond these gRPC answers RESOURCE_EXHAUSTED.
+_MAX_WAITING = 2000
 
 _LOG = logging.getLogger(__name__)
 _Request = TypeVar("_Request", bound=Message)
 _Response = TypeVar("_Response", bound=Message)
 
 
-def build_server(handlers: Handlers, options: ServerOptions) -> grpc.Server:
-    """Makes a gRPC server that answers by `handlers`; `start()` opens its port.
+class GrpcServer:
+    """A gRPC server that answers by `handlers`.
 
     Args:
         handlers: what answers the requests.
-        options: port, socket and number of threads.
-
-    Returns:
-        A server bound to its port, not started.
+        options: what the flags say.
 
     Raises:
-        StatusError: there is nothing to listen on, or it is taken.
+        StatusError: there is nothing to listen on, it is taken, or a flag or file is wrong.
     """
-    server = grpc.server(
-        futures.ThreadPoolExecutor(options.grpc_max_threads, thread_name_prefix="rpc"),
-        options=[
-            ("grpc.max_receive_message_length", -1),
-            ("grpc.max_send_message_length", -1),
-            # Two servers on one port would each get a share of the requests, unnoticed.
-            ("grpc.so_reuseport", 0),
-        ],
-    )
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        _PredictionService(handlers), server
-    )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_ModelService(handlers), server)
-    addresses = [f"0.0.0.0:{options.port}"] if options.port else []
-    addresses += [f"unix:{options.grpc_socket_path}"] if options.grpc_socket_path else []
-    if not addresses:
-        raise StatusError(
-            grpc.StatusCode.INVALID_ARGUMENT,
-            "there is nothing to listen on; give --port or --grpc_socket_path",
+
+    def __init__(self, handlers: Handlers, options: ServerOptions) -> None:
+        check_addresses(options)
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(options.grpc_max_threads, thread_name_prefix="rpc"),
+            options=_channel_arguments(options),
+            maximum_concurrent_rpcs=options.grpc_max_threads + _MAX_WAITING,
         )
-    for address in addresses:
-        try:
-            server.add_insecure_port(address)
-        except RuntimeError as error:
-            raise StatusError(
-                grpc.StatusCode.UNAVAILABLE,
-                f"cannot listen on {address}, another process may; choose another --port",
-            ) from error
-    return server
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+            _PredictionService(handlers), self._server
+        )
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server(
+            _ModelService(handlers), self._server
+        )
+        services = [
+            prediction_service_pb2.DESCRIPTOR.services_by_name["PredictionService"].full_name,
+            model_service_pb2.DESCRIPTOR.services_by_name["ModelService"].full_name,
+            reflection.SERVICE_NAME,
+        ]
+        self._health = health.HealthServicer(experimental_non_blocking=True)
+        if options.enable_grpc_healthcheck_service:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+            services.append(health.SERVICE_NAME)
+            for name in HEALTH_SERVICES:
+                self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        reflection.enable_server_reflection(services, self._server)
+        self._bind(options)
+
+    def start(self) -> None:
+        """Opens the port."""
+        self._server.start()
+
+    def stop(self, seconds: float) -> None:
+        """Refuses new requests at once, and waits until the running ones have finished.
+
+        Args:
+            seconds: how long to wait at most.
+        """
+        self._health.enter_graceful_shutdown()
+        self._server.stop(seconds).wait()
+
+    def _bind(self, options: ServerOptions) -> None:
+        credentials = _credentials(options)
+        addresses = [f"0.0.0.0:{options.port}"] if options.port else []
+        addresses += [f"unix:{options.grpc_socket_path}"] if options.grpc_socket_path else []
+        for address in addresses:
+            try:
+                if credentials is None:
+                    self._server.add_insecure_port(address)
+                else:
+                    self._server.add_secure_port(address, credentials)
+            except RuntimeError as error:
+                what = (
+                    "--port" if options.ssl_config_file == "" else "--port, or mend the PEM texts"
+                )
+                raise StatusError(
+                    grpc.StatusCode.UNAVAILABLE,
+                    f"cannot listen on {address}, another process may; choose another {what}",
+                ) from error
+
+
+def check_addresses(options: ServerOptions) -> None:
+    """Refuses flags that give nothing to listen on, or two kinds of security.
+
+    Raises:
+        StatusError: so they do.
+    """
+    if not options.port and not options.grpc_socket_path:
+        raise invalid_argument(
+            "At least one of server_options.grpc_port or server_options.grpc_socket_path must be "
+            "set."
+        )
+    if options.use_alts_credentials and options.ssl_config_file:
+        raise invalid_argument(
+            "server_options.use_alts_credentials and server_options.ssl_config_file cannot be set "
+            "together."
+        )
 
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -87,7 +145,43 @@ def _rpc(
             status = error
         except Exception as error:
             _LOG.exception("Request failed in an unexpected way.")
-            status = StatusError(grpc.StatusCode.INTERNAL, f"{type(error).__name__}: {error}")
+            status = StatusError(grpc.StatusCode.INTERNAL, from_exception(error).message)
         return context.abort(status.code, status.message)
 
     return answer
+
+
+def _channel_arguments(options: ServerOptions) -> list[tuple[str, int | str]]:
+    arguments: dict[str, int | str] = {
+        "grpc.max_receive_message_length": -1,
+        "grpc.max_send_message_length": -1,
+        # Two servers on one port would each get a share of the requests, unnoticed.
+        "grpc.so_reuseport": 0,
+    }
+    for argument in filter(None, options.grpc_channel_arguments.split(",")):
+        key, equals, value = argument.partition("=")
+        if not equals:
+            raise invalid_argument(
+                f"--grpc_channel_arguments takes key=value with commas between; {argument} has no ="
+            )
+        try:
+            arguments[key] = int(value)
+        except ValueError:
+            arguments[key] = value
+    return list(arguments.items())
+
+
+def _credentials(options: ServerOptions) -> grpc.ServerCredentials | None:
+    if not options.ssl_config_file:
+        return None
+    config = read_text_proto(options.ssl_config_file, SSLConfig)
+    if config.client_verify and not config.custom_ca:
+        raise invalid_argument(
+            f"{options.ssl_config_file} has client_verify without custom_ca; give the certificates "
+            "that clients are verified by"
+        )
+    return grpc.ssl_server_credentials(
+        [(config.server_key.encode(), config.server_cert.encode())],
+        root_certificates=config.custom_ca.encode() or None,
+        require_client_auth=config.client_verify,
+    )

@@ -1,22 +1,14 @@
-"""The versions of one model: found, loaded, served, unloaded.
-
-As in TF Serving's default policy, a new version is loaded before the old one goes, a version that
-cannot be loaded takes nothing away, and a version is unloaded only after its last request.
-"""
+"""A model and its versions: which are wanted, which serve, which are in use."""
 
 import enum
-import gc
 import logging
 import threading
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import grpc
-
-from serving.server.errors import StatusError, from_exception
-from serving.server.options import ServerOptions
+from serving.server.errors import StatusError
+from serving.server.model_config import ModelConfig, choose
 from serving.server.servable import Servable
-from serving.server.versions import VersionPolicy, find_versions, latest
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,85 +23,59 @@ class State(enum.IntEnum):
     END = 50
 
 
-@dataclass
+@dataclass(eq=False)
 class Version:
     """One version of a model.
 
     Attributes:
+        model: the name of its model.
         number: the version.
         path: its folder.
         state: where it is in its life.
         error: why it could not be loaded, else None.
         servable: the loaded model while it is AVAILABLE or UNLOADING.
         wanted: whether the version policy asks for it.
+        busy: whether a thread has been told to load or unload it.
         in_flight: how many requests are running in it.
         failures: how many times loading failed.
         next_try: when to load it, on the monotonic clock.
     """
 
+    model: str
     number: int
     path: str
     state: State = State.START
     error: StatusError | None = None
     servable: Servable = field(init=False, repr=False)
     wanted: bool = True
+    busy: bool = False
     in_flight: int = 0
     failures: int = 0
     next_try: float = 0.0
 
 
 class Model:
-    """A model whose versions come and go with the folders under a base path.
+    """A model whose versions come and go.
+
+    Everything but `acquire` and `release` is for the thread that holds `changed`.
 
     Args:
+        config: the model's entry in the configuration.
+        changed: the lock of everything in here, told when a version changes its state.
+
+    Attributes:
         name: what clients call it.
-        base_path: the folder that holds the version folders.
-        options: poll interval, retries and tags.
-        policy: which of the versions found are to be served.
+        config: its entry in the configuration; None once it is taken out of it.
     """
 
-    def __init__(
-        self, name: str, base_path: str, options: ServerOptions, policy: VersionPolicy = latest
-    ) -> None:
-        self.name = name
-        self.base_path = base_path
-        self._options = options
-        self._policy = policy
+    def __init__(self, config: ModelConfig, changed: threading.Condition) -> None:
+        self.name = config.name
+        self.config: ModelConfig | None = config
+        self._changed = changed
         self._versions: dict[int, Version] = {}
         self._serving: dict[int, Version] = {}
-        self._changed = threading.Condition()
-        self._stopping = threading.Event()
+        self._highest = 0
         self._complaint = ""
-        self._thread = threading.Thread(target=self._run, name=f"versions of {name}", daemon=True)
-
-    def start(self) -> None:
-        """Begins to look for versions and to load them, in a thread of its own."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stops looking for versions; what is loaded stays loaded."""
-        self._stopping.set()
-        self._thread.join(timeout=5)
-
-    def wait_until_available(self) -> None:
-        """Blocks until a version can be served, however long it takes to appear.
-
-        Raises:
-            StatusError: every version wanted was given up.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._serving or self._given_up())
-            if self._serving:
-                return
-            failed = self._given_up()
-        listed = "".join(
-            f"{{{{name: {self.name} version: {version.number}}} due to error: {version.error}}}, "
-            for version in failed
-        )
-        raise StatusError(
-            grpc.StatusCode.UNKNOWN,
-            f"{len(failed)} servable(s) did not become available: {{{listed}}}",
-        )
 
     def acquire(self, number: int | None) -> Version | None:
         """Takes a version in use, so that it is not unloaded before `release`.
@@ -121,9 +87,7 @@ class Model:
             The version, or None if it is not available.
         """
         with self._changed:
-            if number is None:
-                number = max(self._serving, default=0)
-            version = self._serving.get(number)
+            version = self._serving.get(self._highest if number is None else number)
             if version is not None:
                 version.in_flight += 1
             return version
@@ -137,120 +101,82 @@ class Model:
 
     def versions(self) -> list[Version]:
         """Every version ever wanted, the highest first."""
-        with self._changed:
-            return sorted(self._versions.values(), key=lambda v: -v.number)
+        return sorted(self._versions.values(), key=lambda v: -v.number)
 
-    def _given_up(self) -> list[Version]:
-        return [v for v in self._versions.values() if v.wanted and v.state is State.END]
+    def is_serving(self) -> bool:
+        """Whether a version is available."""
+        return bool(self._serving)
 
-    def _run(self) -> None:
-        seconds = self._options.file_system_poll_wait_seconds
-        next_poll = time.monotonic() if seconds >= 0 else float("inf")
-        while not self._stopping.is_set():
-            if time.monotonic() >= next_poll:
-                self._poll()
-                next_poll = time.monotonic() + seconds if seconds else float("inf")
-            if not self._unload_one() and not self._load_one():
-                tries = [v.next_try for v in self._waiting()]
-                self._stopping.wait(
-                    min([next_poll, *tries, time.monotonic() + 60]) - time.monotonic()
-                )
+    def given_up(self) -> list[Version]:
+        """The versions that are wanted and cannot be loaded, if no other may become available."""
+        wanted = [version for version in self._versions.values() if version.wanted]
+        failed = [version for version in wanted if version.state is State.END]
+        return failed if len(failed) == len(wanted) and not self._serving else []
 
-    def _poll(self) -> None:
-        """Compares what is on disk with what is known."""
-        try:
-            paths = find_versions(self.name, self.base_path)
-        except StatusError as error:
-            # The folder may be out of reach for a while: no reason to unload anything.
-            self._complain(error.message)
-            return
-        wanted = self._policy(paths)
-        self._complain(
-            ""
-            if wanted
-            else f"No versions of servable {self.name} found under base path {self.base_path}. "
-            "Did you forget to name your leaf directory as a number (eg. '/1/')?"
-        )
-        with self._changed:
-            for version in self._versions.values():
-                version.wanted = version.wanted and version.number in wanted
-                if not version.wanted and version.state < State.AVAILABLE:
-                    version.state = State.END
-            for number in wanted:
-                known = self._versions.get(number)
-                # A version that was away and is back is a new one.
-                if known is None or (not known.wanted and known.state is State.END):
-                    self._versions[number] = Version(number, paths[number])
-                elif not known.wanted:
-                    known.wanted = True
+    def found(self, paths: Mapping[int, str], complaint: str = "") -> None:
+        """Compares what is on disk with what is known.
 
-    def _complain(self, complaint: str) -> None:
+        Args:
+            paths: the folder of each version that exists; none if the model is to go.
+            complaint: what keeps versions from being found; logged once.
+        """
+        wanted = choose(self.config.model_version_policy, paths) if self.config else []
+        if self.config and not wanted:
+            complaint = complaint or (
+                f"No versions of servable {self.name} found under base path "
+                f"{self.config.base_path}. Did you forget to name your leaf directory as a number "
+                "(eg. '/1/')?"
+            )
+        self.complain(complaint)
+        for version in self._versions.values():
+            version.wanted = version.wanted and version.number in wanted
+            if not version.wanted and version.state is State.START:
+                version.state = State.END
+        for number in wanted:
+            known = self._versions.get(number)
+            # A version that was away and is back is a new one.
+            if known is None or (not known.wanted and known.state is State.END):
+                self._versions[number] = Version(self.name, number, paths[number])
+            elif not known.wanted:
+                known.wanted = True
+        self._changed.notify_all()
+
+    def complain(self, complaint: str) -> None:
         """Logs what keeps versions from being found, once."""
         if complaint and complaint != self._complaint:
             _LOG.error("%s", complaint)
         self._complaint = complaint
 
-    def _waiting(self) -> list[Version]:
-        with self._changed:
-            return [v for v in self._versions.values() if v.state < State.AVAILABLE]
+    def to_load(self) -> list[Version]:
+        """The versions to load, the highest first, due or not."""
+        return [v for v in self.versions() if v.state is State.START and not v.busy]
 
-    def _load_one(self) -> bool:
-        """Loads the highest version that is due; False if there is none."""
-        due = [v for v in self._waiting() if v.next_try <= time.monotonic()]
-        if not due:
-            return False
-        version = max(due, key=lambda v: v.number)
-        self._set_state(version, State.LOADING)
-        start = time.monotonic()
-        try:
-            version.servable = Servable(version.path, self._options.saved_model_tags.split(","))
-        except Exception as error:
-            self._load_failed(version, from_exception(error))
-        else:
-            self._set_state(version, State.AVAILABLE)
-            took = 1000 * (time.monotonic() - start)
-            _LOG.info("Model %s version %d is loaded, took %d ms.", self.name, version.number, took)
-        return True
+    def to_unload(self) -> list[Version]:
+        """Ends the service of versions that are not wanted, the lowest first.
 
-    def _load_failed(self, version: Version, error: StatusError) -> None:
-        version.failures += 1
-        retries = self._options.max_num_load_retries
-        if version.failures <= retries:
-            seconds = self._options.load_retry_interval_micros / 1e6
-            version.next_try = time.monotonic() + seconds
-            outlook = f"retry {version.failures} of {retries} follows in {seconds:g} s"
-        else:
-            version.error = error
-            self._set_state(version, State.END)
-            outlook = "it is given up"
-        reason = " ".join(str(error).split())
-        where = f"Model {self.name} version {version.number} cannot be loaded from {version.path}"
-        _LOG.error("%s; %s: %s", where, outlook, reason)
-
-    def _unload_one(self) -> bool:
-        """Unloads the lowest version that is not wanted; False if there is none that may go."""
-        with self._changed:
-            unwanted = [v for v in self._serving.values() if not v.wanted]
-            is_wanted = any(v.wanted for v in self._versions.values())
+        Returns:
+            The versions that no request is using any more.
+        """
+        is_wanted = any(version.wanted for version in self._versions.values())
+        for version in reversed(self.versions()):
             # The last one that answers stays until a wanted one does.
-            if not unwanted or (is_wanted and len(self._serving) == 1):
-                return False
-            version = min(unwanted, key=lambda v: v.number)
-            self._set_state(version, State.UNLOADING)
-            self._changed.wait_for(lambda: not version.in_flight)
-        version.servable.close()
-        del version.servable
-        # Graph and session refer to each other, so that only the collector frees them.
-        gc.collect()
-        self._set_state(version, State.END)
-        _LOG.info("Model %s version %d is unloaded.", self.name, version.number)
-        return True
+            if version.number in self._serving and not version.wanted:
+                if is_wanted and len(self._serving) == 1:
+                    break
+                self.set_state(version, State.UNLOADING)
+        return [
+            version
+            for version in self._versions.values()
+            if version.state is State.UNLOADING and not version.in_flight and not version.busy
+        ]
 
-    def _set_state(self, version: Version, state: State) -> None:
+    def set_state(self, version: Version, state: State) -> None:
+        """Moves a version on in its life."""
         with self._changed:
             version.state = state
             if state is State.AVAILABLE:
                 self._serving[version.number] = version
             else:
                 self._serving.pop(version.number, None)
+            self._highest = max(self._serving, default=0)
             self._changed.notify_all()

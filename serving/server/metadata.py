@@ -32,8 +32,8 @@ def get_model_metadata(
             raise invalid_argument(f"Metadata field {field} is not supported")
     signatures = get_model_metadata_pb2.SignatureDefMap()
     with models.use(request.model_spec) as version:
-        for name, definition in version.servable.meta_graph.signature_def.items():
-            signatures.signature_def[name].CopyFrom(definition)
+        for name, signature in version.servable.signatures.items():
+            signatures.signature_def[name].CopyFrom(signature.definition)
     response = get_model_metadata_pb2.GetModelMetadataResponse()
     response.model_spec.name = request.model_spec.name
     response.model_spec.version.value = version.number

@@ -2,53 +2,60 @@
 
 from collections.abc import Collection, Mapping
 
-import grpc
 import numpy as np
 from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2
 
 from serving import tensors
-from serving.server.errors import StatusError, invalid_argument
-from serving.server.registry import Models
-from serving.server.servable import Signature
-
-DEFAULT_SIGNATURE = "serving_default"
+from serving.server.errors import failed_precondition, invalid_argument
+from serving.server.lifecycle import Version
+from serving.server.signature import Signature, set_effective_spec, signature_name
 
 
-def predict(models: Models, request: predict_pb2.PredictRequest) -> predict_pb2.PredictResponse:
+def predict(
+    version: Version, request: predict_pb2.PredictRequest, deadline: float | None = None
+) -> predict_pb2.PredictResponse:
     """Runs one signature of a model.
 
     Args:
-        models: the models of the server.
+        version: the version in use.
         request: inputs by name; inputs with a default in the signature may be missing.
+        deadline: the seconds left for it; None for no limit.
 
     Returns:
-        The outputs as typed fields, and the model, version and signature that made them.
+        The outputs, and the model, version and signature that made them.
 
     Raises:
         StatusError: with TF Serving's codes and texts, checked in its order.
     """
-    if not request.HasField("model_spec"):
-        raise invalid_argument("Missing ModelSpec")
-    name = request.model_spec.signature_name or DEFAULT_SIGNATURE
-    with models.use(request.model_spec) as version:
-        servable = version.servable
-        signature = servable.signatures.get(name)
-        if signature is None:
-            raise StatusError(
-                grpc.StatusCode.FAILED_PRECONDITION, f'Serving signature key "{name}" not found.'
-            )
-        _check_input_count(signature, request.inputs)
-        inputs = _read_inputs(signature, request.inputs)
-        outputs = _choose_outputs(signature, request.output_filter)
-        values = servable.run(name, inputs, outputs)
+    servable = version.servable
+    name = signature_name(request.model_spec)
+    signature = servable.signatures.get(name)
+    if signature is None:
+        raise failed_precondition(f'Serving signature key "{name}" not found.')
+    if servable.options.enable_signature_method_name_check:
+        _check_method_name(signature)
+    _check_input_count(signature, request.inputs)
+    inputs = _read_inputs(signature, request.inputs)
+    outputs = _choose_outputs(signature, request.output_filter)
+    values = servable.run(name, inputs, outputs, deadline)
     response = predict_pb2.PredictResponse()
-    response.model_spec.name = request.model_spec.name
-    response.model_spec.version.value = version.number
-    response.model_spec.signature_name = name
+    set_effective_spec(response.model_spec, version.model, version.number, name)
+    as_content = servable.options.enable_serialization_as_tensor_content
+    write = tensors.to_content if as_content else tensors.to_proto
     for alias, value in zip(outputs, values, strict=True):
-        tensors.to_proto(value, signature.outputs[alias].dtype, response.outputs[alias])
+        write(value, signature.outputs[alias].dtype, response.outputs[alias])
     return response
+
+
+def _check_method_name(signature: Signature) -> None:
+    names = [f"tensorflow/serving/{kind}" for kind in ("predict", "classify", "regress")]
+    method_name = signature.definition.method_name
+    if method_name not in names:
+        raise invalid_argument(
+            "Expected prediction signature method_name to be one of "
+            f"{{{', '.join(names)}}}. Was: {method_name}"
+        )
 
 
 def _check_input_count(signature: Signature, given: Collection[str]) -> None:

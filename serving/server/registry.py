@@ -1,49 +1,92 @@
 """From the `ModelSpec` of a request to a version in use."""
 
-from collections.abc import Iterable, Iterator
+import logging
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import grpc
 from tensorflow_serving.apis import model_pb2
 
-from serving.server.errors import StatusError, invalid_argument
-from serving.server.lifecycle import Model, Version
+from serving.server import model_config
+from serving.server.errors import StatusError, failed_precondition, invalid_argument, not_found
+from serving.server.lifecycle import State, Version
+from serving.server.manager import Manager
+from serving.server.model_config import ModelServerConfig
+from serving.server.options import ServerOptions
+from serving.server.request_log import RequestLog
+
+_LOG = logging.getLogger(__name__)
+_Labels = Mapping[tuple[str, str], int]
 
 
 class Models:
-    """The models of a server.
+    """The models of a server, under a configuration that can be replaced while they serve.
 
     Args:
-        models: the models, with different names.
+        manager: what loads and unloads their versions.
+        options: what the flags say.
+        request_log: what writes sampled requests, told of every configuration.
     """
 
-    def __init__(self, models: Iterable[Model]) -> None:
-        self._models = {model.name: model for model in models}
+    def __init__(self, manager: Manager, options: ServerOptions, request_log: RequestLog) -> None:
+        self._manager = manager
+        self._options = options
+        self._request_log = request_log
+        self._labels: _Labels | None = None
+        self._reloading = threading.Lock()
+
+    def reload(
+        self, config: ModelServerConfig, deadline: float | None = None, wait: bool = True
+    ) -> None:
+        """Puts a configuration in place of the one there is, whole or not at all.
+
+        Args:
+            config: the new one. An empty message changes nothing; an empty list takes every model
+                away.
+            deadline: the seconds that new models may take; None for no limit.
+            wait: whether to wait until every new model has a version to serve.
+
+        Raises:
+            StatusError: with TF Serving's codes and texts; or a new model cannot be loaded, which
+                leaves the new configuration in place.
+        """
+        with self._reloading:
+            model_config.check(config, self._options)
+            if not config.HasField("model_config_list"):
+                _LOG.info("Taking no action for empty config.")
+                return
+            self._labels = self._assign_labels(config)
+            self._request_log.configure(config)
+            added = self._manager.configure(config.model_config_list.config)
+        if wait:
+            self._manager.wait_until_available(added, deadline)
 
     @contextmanager
     def use(self, spec: model_pb2.ModelSpec) -> Iterator[Version]:
         """Holds the version that a request asks for until the block ends.
 
         Args:
-            spec: the model's name and, optionally, its version; the highest by default.
+            spec: the model's name and, optionally, its version or a label; the highest version by
+                default.
 
         Raises:
             StatusError: the request names no model, or one that cannot be served now.
         """
-        if not spec.name:
+        name = spec.name
+        if not name:
             raise invalid_argument("ModelSpec has no name specified.")
-        if spec.HasField("version_label"):
-            raise invalid_argument(f"Unrecognized servable version label: {spec.version_label}")
-        number = spec.version.value if spec.HasField("version") else None
-        model = self._models.get(spec.name)
+        choice = spec.WhichOneof("version_choice")
+        number = None
+        if choice == "version":
+            number = spec.version.value
+        elif choice == "version_label":
+            number = self._resolve_label(name, spec.version_label)
+        model = self._manager.models.get(name)
         version = model.acquire(number) if model else None
         if model is None or version is None:
-            wanted = (
-                f"Latest({spec.name})" if number is None else f"Specific({spec.name}, {number})"
-            )
-            raise StatusError(
-                grpc.StatusCode.NOT_FOUND, f"Servable not found for request: {wanted}"
-            )
+            wanted = f"Latest({name})" if number is None else f"Specific({name}, {number})"
+            raise not_found(f"Servable not found for request: {wanted}")
         try:
             yield version
         finally:
@@ -51,5 +94,39 @@ class Models:
 
     def versions(self, name: str) -> list[Version]:
         """Every version of a model that was ever wanted, the highest first; none if unknown."""
-        model = self._models.get(name)
-        return model.versions() if model else []
+        with self._manager.changed:
+            model = self._manager.models.get(name)
+            return model.versions() if model else []
+
+    def in_flight(self) -> int:
+        """How many requests are running in all versions."""
+        with self._manager.changed:
+            models = self._manager.models.values()
+            return sum(version.in_flight for model in models for version in model.versions())
+
+    def _resolve_label(self, name: str, label: str) -> int:
+        if self._labels is None:
+            raise StatusError(
+                grpc.StatusCode.UNAVAILABLE, f"Model labels does not init yet.{label}"
+            )
+        number = self._labels.get((name, label))
+        if number is None:
+            raise invalid_argument(f"Unrecognized servable version label: {label}")
+        return number
+
+    def _assign_labels(self, config: ModelServerConfig) -> _Labels:
+        labels = {}
+        for model in config.model_config_list.config:
+            states = {version.number: version.state for version in self.versions(model.name)}
+            for label, number in model.version_labels.items():
+                current = (self._labels or {}).get((model.name, label), number)
+                may_wait = (
+                    self._options.allow_version_labels_for_unavailable_models and current == number
+                )
+                if states.get(number) is not State.AVAILABLE and not may_wait:
+                    raise failed_precondition(
+                        f"Request to assign label to version {number} of model {model.name}, "
+                        "which is not currently available for inference"
+                    )
+                labels[model.name, label] = number
+        return labels

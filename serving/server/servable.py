@@ -5,41 +5,49 @@ errors and leniency are those of TF Serving, which runs a session too. It is mad
 is private to TensorFlow, `_make_callable_from_options`: the tests of Predict watch over it.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import grpc
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 
-from serving import tensors
-from serving.server.errors import from_exception, invalid_argument
+from serving.server.errors import StatusError, from_exception, invalid_argument
+from serving.server.options import ServerOptions
+from serving.server.signature import Signature, type_name
+
+# A timeout needs TensorFlow's thread pool, which costs about 50 µs a call; a signature whose last
+# run was this short runs in the thread of the request, where nothing can interrupt it.
+_SHORT_SECONDS = 0.002
+_LONGEST_TIMEOUT_MS = 2**31 - 1
 
 
-class Signature:
-    """One signature of a SavedModel, with what every request needs worked out once.
+class _Prepared:
+    """The callables of one set of feeds and fetches."""
 
-    Args:
-        definition: the `SignatureDef` of the model.
+    def __init__(self, make: Callable[[int], Callable[..., Sequence[Any]]]) -> None:
+        self._make = make
+        self._inline = make(0)
+        self._with_timeout: dict[int, Callable[..., Sequence[Any]]] = {}
+        self._seconds = math.inf
 
-    Attributes:
-        inputs: name of the graph tensor of each input.
-        outputs: `TensorInfo` of each output.
-        output_names: the names of all outputs.
-        defaults: value of each input that a request may leave out.
-    """
-
-    def __init__(self, definition: meta_graph_pb2.SignatureDef) -> None:
-        self.inputs = {alias: info.name for alias, info in sorted(definition.inputs.items())}
-        self.outputs = dict(sorted(definition.outputs.items()))
-        self.output_names = tuple(self.outputs)
-        self.defaults = {
-            alias: tensors.from_proto(proto) for alias, proto in sorted(definition.defaults.items())
-        }
-        # A session numbers its arguments in the order of the tensor names.
-        self.feed_order = sorted(self.inputs, key=self.inputs.__getitem__)
-        self.dtypes = [_numpy_type(definition.inputs[alias].dtype) for alias in self.feed_order]
+    def __call__(self, feeds: Sequence[np.ndarray], deadline: float | None) -> Sequence[Any]:
+        start = time.perf_counter()
+        if deadline is None or self._seconds < _SHORT_SECONDS:
+            values = self._inline(*feeds)
+        else:
+            # A timeout is part of a callable, so it is rounded up to a power of two.
+            exponent = max(math.ceil(math.log2(deadline * 1000)), 0)
+            timeout = min(2**exponent, _LONGEST_TIMEOUT_MS)
+            run = self._with_timeout.get(timeout)
+            if run is None:
+                run = self._with_timeout[timeout] = self._make(timeout)
+            values = run(*feeds)
+        self._seconds = time.perf_counter() - start
+        return values
 
 
 class Servable:
@@ -47,9 +55,11 @@ class Servable:
 
     Args:
         path: the folder of one version.
-        tags: the tags of the graph to load.
+        options: what the flags say.
+        config: TensorFlow's settings for the session.
 
     Attributes:
+        options: what the flags say.
         meta_graph: the model's `MetaGraphDef`.
         signatures: its signatures by name.
 
@@ -57,15 +67,20 @@ class Servable:
         StatusError: the folder holds no SavedModel that can be loaded.
     """
 
-    def __init__(self, path: str, tags: Iterable[str]) -> None:
+    def __init__(
+        self,
+        path: str,
+        options: ServerOptions,
+        config: config_pb2.ConfigProto | None = None,
+    ) -> None:
+        self.options = options
         graph = tf.Graph()
-        config = config_pb2.ConfigProto(allow_soft_placement=True)
         self._session = tf.compat.v1.Session(graph=graph, config=config)
-        self._callables: dict[tuple[str, tuple[str, ...]], Callable[..., Sequence[Any]]] = {}
+        self._prepared: dict[tuple[tuple[str, ...], tuple[str, ...]], _Prepared] = {}
         try:
             with graph.as_default():
                 self.meta_graph: meta_graph_pb2.MetaGraphDef = tf.compat.v1.saved_model.loader.load(
-                    self._session, list(tags), path
+                    self._session, options.saved_model_tags.split(","), path
                 )
             self.signatures = {
                 name: Signature(definition)
@@ -74,9 +89,15 @@ class Servable:
         except Exception as error:
             self.close()
             raise from_exception(error) from error
+        if options.remove_unused_fields_from_bundle_metagraph:
+            self.meta_graph.ClearField("graph_def")
 
     def run(
-        self, name: str, inputs: Mapping[str, np.ndarray], outputs: tuple[str, ...]
+        self,
+        name: str,
+        inputs: Mapping[str, np.ndarray],
+        outputs: tuple[str, ...],
+        deadline: float | None = None,
     ) -> Sequence[Any]:
         """Runs a signature.
 
@@ -84,52 +105,57 @@ class Servable:
             name: the signature.
             inputs: an array for every input of the signature, defaults included.
             outputs: the outputs wanted.
+            deadline: the seconds left for it; None for no limit.
 
         Returns:
             The values of `outputs`, in that order.
 
         Raises:
-            StatusError: an input has another dtype than the signature, or an op failed.
+            StatusError: an input has another dtype than the signature, an op failed, or the
+                deadline is over.
         """
         signature = self.signatures[name]
         feeds = [inputs[alias] for alias in signature.feed_order]
         for index, (feed, dtype) in enumerate(zip(feeds, signature.dtypes, strict=True)):
             if feed.dtype != dtype and dtype is not None:
                 raise invalid_argument(
-                    f"Expects arg[{index}] to be {_type_name(dtype)} but "
-                    f"{_type_name(feed.dtype)} is provided"
+                    f"Expects arg[{index}] to be {type_name(dtype)} but "
+                    f"{type_name(feed.dtype)} is provided"
                 )
+        fetches = tuple(signature.outputs[alias].name for alias in outputs)
+        return self.run_tensors(signature.feed_names, feeds, fetches, deadline)
+
+    def run_tensors(
+        self,
+        feed_names: tuple[str, ...],
+        feeds: Sequence[np.ndarray],
+        fetch_names: tuple[str, ...],
+        deadline: float | None = None,
+    ) -> Sequence[Any]:
+        """Runs the graph between tensors given by name; raises as `run` does."""
+        if deadline is not None and deadline <= 0:
+            raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded before the run")
+        key = feed_names, fetch_names
         try:
-            run = self._callables.get((name, outputs)) or self._prepare(name, outputs)
-            return run(*feeds)
+            prepared = self._prepared.get(key)
+            if prepared is None:
+                prepared = self._prepared[key] = _Prepared(lambda timeout: self._make(key, timeout))
+            return prepared(feeds, deadline)
         except tf.errors.OpError as error:
             raise from_exception(error) from error
 
     def close(self) -> None:
         """Frees the model; nothing may run in it any more."""
-        self._callables.clear()
+        self._prepared.clear()
         self._session.close()
 
-    def _prepare(self, name: str, outputs: tuple[str, ...]) -> Callable[..., Sequence[Any]]:
-        signature = self.signatures[name]
-        options = config_pb2.CallableOptions(
-            feed=[signature.inputs[alias] for alias in signature.feed_order],
-            fetch=[signature.outputs[alias].name for alias in outputs],
+    def _make(
+        self, key: tuple[tuple[str, ...], tuple[str, ...]], timeout_ms: int
+    ) -> Callable[..., Sequence[Any]]:
+        run_options = config_pb2.RunOptions(timeout_in_ms=timeout_ms)
+        if not timeout_ms:
             # Ops run in the thread of the request: handing each to a pool costs more than a small
             # op takes. A large op still spreads over the cores, and so do requests.
-            run_options=config_pb2.RunOptions(inter_op_thread_pool=-1),
-        )
-        run = self._session._make_callable_from_options(options)
-        self._callables[name, outputs] = run
-        return run
-
-
-def _numpy_type(number: int) -> np.dtype | None:
-    """The array type of a `DataType`; None for a composite input, which has no single one."""
-    return np.dtype(tf.as_dtype(number).as_numpy_dtype) if number else None
-
-
-def _type_name(dtype: np.dtype) -> str:
-    """The name that TensorFlow's C++ messages use: `float`, `int64`, `string`."""
-    number = tf.as_dtype(dtype).as_datatype_enum
-    return types_pb2.DataType.Name(number).removeprefix("DT_").lower()
+            run_options.inter_op_thread_pool = -1
+        options = config_pb2.CallableOptions(feed=key[0], fetch=key[1], run_options=run_options)
+        return self._session._make_callable_from_options(options)

@@ -1,8 +1,7 @@
-"""Which versions of a model exist, and which of them to serve."""
+"""Which versions of a model exist."""
 
 import logging
 import re
-from collections.abc import Callable, Collection
 
 import tensorflow as tf
 
@@ -10,18 +9,6 @@ from serving.server.errors import from_exception, invalid_argument
 
 _LOG = logging.getLogger(__name__)
 _INT64 = range(-(2**63), 2**63)
-
-VersionPolicy = Callable[[Collection[int]], list[int]]
-
-
-def latest(versions: Collection[int], count: int = 1) -> list[int]:
-    """The policy that serves the highest `count` versions, TF Serving's default.
-
-    Example:
-        >>> latest([3, 12, 7])
-        [12]
-    """
-    return sorted(versions, reverse=True)[:count]
 
 
 def find_versions(name: str, base_path: str) -> dict[int, str]:

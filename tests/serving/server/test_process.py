@@ -14,10 +14,13 @@ import pytest
 from serving.client import ServingError
 from serving.server.app import run
 from serving.server.errors import StatusError
-from serving.server.grpc_server import build_server
+from serving.server.grpc_server import GrpcServer
 from serving.server.handlers import Handlers
+from serving.server.loading import Loader
+from serving.server.manager import Manager
 from serving.server.options import ServerOptions
 from serving.server.registry import Models
+from serving.server.request_log import RequestLog
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -96,24 +99,53 @@ def test_a_flag_that_cannot_be_read_ends_the_process_with_usage():
     assert "usage: python -m serving.server" in answer.stdout
 
 
+TOY = {"model_name": "m", "model_base_path": "/m"}
+
+
 @pytest.mark.parametrize(
-    ("path", "message"),
+    ("flags", "message"),
     [
-        ("", "Both server_options.model_base_path and server_options.model_config_file are empty!"),
-        ("a/b", "Expected model m to have an absolute path or URI; got base_path()=a/b"),
+        (
+            {},
+            "Both server_options.model_base_path and server_options.model_config_file are empty!",
+        ),
+        (
+            {"model_name": "m", "model_base_path": "a/b"},
+            "Expected model m to have an absolute path or URI; got base_path()=a/b",
+        ),
+        (
+            TOY | {"batching_parameters_file": "/batch"},
+            "server_options.batching_parameters_file is set without setting "
+            "server_options.enable_batching to true.",
+        ),
+        (
+            TOY
+            | {f"tensorflow_{kind}_parallelism": 2 for kind in ("session", "intra_op", "inter_op")},
+            "Either configure server_options.tensorflow_session_parallelism or "
+            "(server_options.tensorflow_intra_op_parallelism, "
+            "server_options.tensorflow_inter_op_parallelism) separately. You cannot configure all.",
+        ),
+        (
+            TOY | {"port": 0},
+            "At least one of server_options.grpc_port or server_options.grpc_socket_path must be "
+            "set.",
+        ),
+        (
+            TOY | {"use_alts_credentials": True, "ssl_config_file": "/ssl"},
+            "server_options.use_alts_credentials and server_options.ssl_config_file cannot be set "
+            "together.",
+        ),
     ],
+    ids=lambda value: str(value)[:40],
 )
-def test_a_base_path_that_cannot_be_one(path, message):
+def test_what_keeps_a_server_from_starting(flags, message):
     with pytest.raises(StatusError) as raised:
-        run(ServerOptions(model_name="m", model_base_path=path))
+        run(ServerOptions(**flags))
     assert str(raised.value) == f"INVALID_ARGUMENT: {message}"
 
 
-def test_neither_port_nor_socket():
-    with pytest.raises(StatusError, match="nothing to listen on"):
-        build_server(Handlers(Models([]), ServerOptions()), ServerOptions(port=0))
-
-
 def test_a_taken_port(toy_server):
+    options = ServerOptions(port=toy_server.port)
+    models = Models(Manager(options, Loader(options)), options, RequestLog())
     with pytest.raises(StatusError, match=f"cannot listen on 0.0.0.0:{toy_server.port}, "):
-        build_server(Handlers(Models([]), ServerOptions()), ServerOptions(port=toy_server.port))
+        GrpcServer(Handlers(models, options), options)

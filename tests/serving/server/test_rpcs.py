@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 from google.protobuf import text_format
 from tensorflow_serving.apis import (
-    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
     model_service_pb2_grpc,
@@ -214,12 +213,6 @@ def test_a_shape_that_does_not_fit_is_told_by_the_op(prediction):
         prediction.Predict(predict_request(PRODUCT, {"a": AB["a"], "b": AB["a"]}), timeout=60)
     assert raised.value.code() is INVALID_ARGUMENT
     assert "Matrix size-incompatible: In[0]: [1,2], In[1]: [1,2]" in raised.value.details()
-
-
-def test_an_rpc_that_is_not_built_is_refused(prediction):
-    with pytest.raises(grpc.RpcError) as raised:
-        prediction.Classify(classification_pb2.ClassificationRequest(), timeout=60)
-    assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_a_request_past_its_deadline_is_not_run(prediction, tmp_path):

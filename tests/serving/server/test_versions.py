@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from serving.server.errors import StatusError
-from serving.server.versions import find_versions, latest
+from serving.server.versions import find_versions
 
 
 def test_only_integers_are_versions(tmp_path):
@@ -25,9 +25,3 @@ def test_a_missing_base_path_is_an_error_not_an_empty_one(tmp_path):
     with pytest.raises(StatusError, match=r"Could not find base path .*/gone for servable toy"):
         find_versions("toy", str(tmp_path / "gone"))
     assert find_versions("toy", str(tmp_path)) == {}
-
-
-def test_the_highest_versions_are_the_latest():
-    assert latest([2, 30, 4]) == [30]
-    assert latest([2, 30, 4], count=2) == [30, 4]
-    assert latest([]) == []

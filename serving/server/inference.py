@@ -1,0 +1,254 @@
+"""`PredictionService` Classify, Regress and MultiInference: tf.Examples in, answers of each out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import types_pb2
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import (
+    classification_pb2,
+    inference_pb2,
+    input_pb2,
+    model_pb2,
+    regression_pb2,
+)
+
+from serving.server.errors import StatusError, failed_precondition, invalid_argument
+from serving.server.lifecycle import Version
+from serving.server.signature import set_effective_spec, signature_name
+
+_Check = Callable[[meta_graph_pb2.SignatureDef], tuple[str, ...]]
+
+
+def classify(
+    version: Version, request: classification_pb2.ClassificationRequest, deadline: float | None
+) -> classification_pb2.ClassificationResponse:
+    """Gives every example its labels, scores or both.
+
+    Args:
+        version: the version in use.
+        request: tf.Examples, and the signature.
+        deadline: the seconds left for it; None for no limit.
+
+    Raises:
+        StatusError: with TF Serving's codes and texts.
+    """
+    response = classification_pb2.ClassificationResponse()
+    task = _task(version, request.model_spec, _CLASSIFY, "No signature was found with the name: ")
+    set_effective_spec(response.model_spec, version.model, version.number, task.signature)
+    _write_classifications(_run(version, [task], request.input, deadline), task, response.result)
+    return response
+
+
+def regress(
+    version: Version, request: regression_pb2.RegressionRequest, deadline: float | None
+) -> regression_pb2.RegressionResponse:
+    """Gives every example a number; arguments and errors as of `classify`."""
+    response = regression_pb2.RegressionResponse()
+    task = _task(version, request.model_spec, _REGRESS, "No signature was found with the name: ")
+    set_effective_spec(response.model_spec, version.model, version.number, task.signature)
+    _write_regressions(_run(version, [task], request.input, deadline), task, response.result)
+    return response
+
+
+def multi_inference(
+    version: Version, request: inference_pb2.MultiInferenceRequest, deadline: float | None
+) -> inference_pb2.MultiInferenceResponse:
+    """Runs several signatures on the same examples at once; errors as of `classify`.
+
+    The signatures must read the same tensor of the graph, as TF Serving demands.
+    """
+    tasks: list[_Task] = []
+    for asked in request.tasks:
+        spec = asked.model_spec
+        if not spec.name:
+            raise invalid_argument("Found ModelSpec with an empty model name.")
+        if spec.name != request.tasks[0].model_spec.name:
+            raise invalid_argument(
+                "All ModelSpecs in a MultiInferenceRequest must access the same model name."
+            )
+        if any(task.signature == signature_name(spec) for task in tasks):
+            raise invalid_argument(f"Duplicate evaluation of signature: {signature_name(spec)}")
+        missing = "Requested signature not found in model graph: "
+        task = _task(version, spec, asked.method_name, missing)
+        if tasks and task.feed != tasks[0].feed:
+            raise invalid_argument("Input tensor must be the same for all Signatures.")
+        tasks.append(task)
+    outcome = _run(version, tasks, request.input, deadline)
+    response = inference_pb2.MultiInferenceResponse()
+    for task in tasks:
+        result = response.results.add()
+        set_effective_spec(result.model_spec, version.model, version.number, task.signature)
+        if task.method == _CLASSIFY:
+            _write_classifications(outcome, task, result.classification_result)
+        else:
+            _write_regressions(outcome, task, result.regression_result)
+    return response
+
+
+class _Task(NamedTuple):
+    """One signature to run: its input tensor, and its output tensors by alias."""
+
+    signature: str
+    method: str
+    feed: str
+    fetches: Mapping[str, str]
+
+
+class _Outcome(NamedTuple):
+    examples: int
+    tensors: Mapping[str, Any]
+
+
+_CLASSIFY = "tensorflow/serving/classify"
+_REGRESS = "tensorflow/serving/regress"
+_INPUTS, _OUTPUTS, _CLASSES, _SCORES = "inputs", "outputs", "classes", "scores"
+
+
+def _task(version: Version, spec: model_pb2.ModelSpec, method: str, missing: str) -> _Task:
+    name = signature_name(spec)
+    signature = version.servable.signatures.get(name)
+    if signature is None:
+        raise invalid_argument(missing + name)
+    definition = signature.definition
+    check = _CHECKS.get(method)
+    if check is None:
+        raise StatusError(
+            grpc.StatusCode.UNIMPLEMENTED, f"Unsupported signature method_name: {method}"
+        )
+    if version.servable.options.enable_signature_method_name_check:
+        kind = "classification" if method == _CLASSIFY else "regression"
+        if definition.method_name != method:
+            raise invalid_argument(
+                f"Expected {kind} signature method_name to be {method}. "
+                f"Was: {definition.method_name}"
+            )
+    if len(definition.inputs) != 1:
+        raise invalid_argument("Expected one input Tensor.")
+    aliases = check(definition)
+    fetches = {alias: definition.outputs[alias].name for alias in aliases}
+    return _Task(name, method, definition.inputs[_INPUTS].name, fetches)
+
+
+def _classify_outputs(definition: meta_graph_pb2.SignatureDef) -> tuple[str, ...]:
+    if len(definition.outputs) not in (1, 2):
+        raise invalid_argument(
+            f"Expected one or two output Tensors, found {len(definition.outputs)}"
+        )
+    if _INPUTS not in definition.inputs:
+        raise invalid_argument(f"No classification inputs found in SignatureDef: {definition}")
+    aliases = tuple(alias for alias in (_CLASSES, _SCORES) if alias in definition.outputs)
+    if not aliases:
+        raise invalid_argument(
+            "Expected classification signature outputs to contain at least one of "
+            f'"{_CLASSES}" or "{_SCORES}". Signature was: {definition}'
+        )
+    return aliases
+
+
+def _regress_outputs(definition: meta_graph_pb2.SignatureDef) -> tuple[str, ...]:
+    if len(definition.outputs) != 1:
+        raise invalid_argument("Expected one output Tensor.")
+    if _INPUTS not in definition.inputs:
+        raise failed_precondition(f"No regression inputs found in SignatureDef: {definition}")
+    if _OUTPUTS not in definition.outputs:
+        raise failed_precondition(f"No regression outputs found in SignatureDef: {definition}")
+    return (_OUTPUTS,)
+
+
+_CHECKS: dict[str, _Check] = {_CLASSIFY: _classify_outputs, _REGRESS: _regress_outputs}
+
+
+def _run(
+    version: Version,
+    tasks: Sequence[_Task],
+    examples: input_pb2.Input,
+    deadline: float | None,
+) -> _Outcome:
+    serialized = _serialized(examples)
+    if not serialized:
+        raise invalid_argument("Input is empty.")
+    feed = np.empty(len(serialized), object)
+    feed[:] = serialized
+    fetches = tuple(dict.fromkeys(name for task in tasks for name in task.fetches.values()))
+    values = version.servable.run_tensors((tasks[0].feed,), [feed], fetches, deadline)
+    return _Outcome(len(serialized), dict(zip(fetches, values, strict=True)))
+
+
+def _serialized(examples: input_pb2.Input) -> Sequence[bytes]:
+    """Each example as bytes, behind the context that they share."""
+    kind = examples.WhichOneof("kind")
+    if kind is None:
+        return []
+    message = getattr(examples, kind)
+    # On the wire a list of messages is a list of bytes: this takes it apart in one call.
+    parts = tf.train.BytesList.FromString(message.SerializeToString()).value
+    if kind == "example_list":
+        return parts
+    context = message.context.SerializeToString()
+    return [context + part for part in parts]
+
+
+def _write_classifications(
+    outcome: _Outcome, task: _Task, result: classification_pb2.ClassificationResult
+) -> None:
+    found: dict[str, Any] = {}
+    for alias, name in task.fetches.items():
+        value = np.asarray(outcome.tensors[name])
+        if value.ndim != 2:
+            raise invalid_argument(
+                f"Expected Tensor shape: [batch_size num_classes] but got {_shape(value)}"
+            )
+        wanted = types_pb2.DT_STRING if alias == _CLASSES else types_pb2.DT_FLOAT
+        _check_dtype(value, wanted, f"Expected {alias} Tensor of {{}}. Got: {{}}")
+        if len(value) != outcome.examples:
+            raise invalid_argument(
+                f"Expected {alias} output batch size of {outcome.examples}. Got: {len(value)}"
+            )
+        found[alias] = value
+    classes, scores = found.get(_CLASSES), found.get(_SCORES)
+    if classes is not None and scores is not None and classes.shape != scores.shape:
+        raise invalid_argument(
+            "Tensors class and score should match in dim_size(1). Got "
+            f"{classes.shape[1]} vs. {scores.shape[1]}"
+        )
+    shape = next(iter(found.values())).shape
+    labels = np.full(shape, b"") if classes is None else classes
+    numbers = np.zeros(shape, np.float32) if scores is None else scores
+    for row_labels, row_scores in zip(labels.tolist(), numbers.tolist(), strict=True):
+        row = result.classifications.add().classes
+        for label, score in zip(row_labels, row_scores, strict=True):
+            row.add(label=label, score=score)
+
+
+def _write_regressions(
+    outcome: _Outcome, task: _Task, result: regression_pb2.RegressionResult
+) -> None:
+    value = np.asarray(outcome.tensors[task.fetches[_OUTPUTS]])
+    if value.ndim != 1 and value.shape[1:] != (1,):
+        raise invalid_argument(
+            "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got "
+            + _shape(value)
+        )
+    if len(value) != outcome.examples:
+        raise invalid_argument(
+            f"Input batch size did not match output batch size: {outcome.examples} vs. {len(value)}"
+        )
+    _check_dtype(value, types_pb2.DT_FLOAT, "Expected output Tensor of {}.  Got: {}")
+    result.regressions.extend(
+        regression_pb2.Regression(value=number) for number in value.ravel().tolist()
+    )
+
+
+def _check_dtype(value: np.ndarray, wanted: int, text: str) -> None:
+    dtype = tf.as_dtype(value.dtype).as_datatype_enum
+    if dtype != wanted:
+        name = types_pb2.DataType.Name
+        raise invalid_argument(text.format(name(wanted), name(dtype)))
+
+
+def _shape(value: np.ndarray) -> str:
+    return "[" + ",".join(map(str, value.shape)) + "]"

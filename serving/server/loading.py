@@ -1,0 +1,44 @@
+"""What it takes to make a version ready to serve."""
+
+from serving.server.lifecycle import Version
+from serving.server.options import ServerOptions
+from serving.server.runtime import session_config
+from serving.server.servable import Servable
+from serving.server.warmup import warm_up
+
+
+class Loader:
+    """Loads versions.
+
+    Args:
+        options: what the flags say.
+
+    Raises:
+        StatusError: flags exclude each other, or a file that they name cannot be read.
+    """
+
+    def __init__(self, options: ServerOptions) -> None:
+        self._options = options
+        self._session_config = session_config(options)
+
+    def __call__(self, version: Version) -> Servable:
+        """Loads a version and warms it up.
+
+        Args:
+            version: the version; its servable is set.
+
+        Returns:
+            The servable.
+
+        Raises:
+            StatusError: it cannot be loaded, or a warm-up request fails.
+        """
+        servable = Servable(version.path, self._options, self._session_config)
+        version.servable = servable
+        if self._options.enable_model_warmup:
+            try:
+                warm_up(version, max(self._options.num_request_iterations_for_warmup, 1))
+            except Exception:
+                servable.close()
+                raise
+        return servable
