@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
+from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import (
     classification_pb2,
     get_model_metadata_pb2,
@@ -77,7 +78,7 @@ def test_both_encodings_of_an_input(target: Target):
     content = tf.make_tensor_proto(X)
     assert content.tensor_content
     shape = content.tensor_shape
-    typed = tf.compat.v1.TensorProto(dtype=1, float_val=[1, 2, 5], tensor_shape=shape)
+    typed = tensor_pb2.TensorProto(dtype=1, float_val=[1, 2, 5], tensor_shape=shape)
     for proto in (content, typed):
         assert values(target.predict(HALF, {"x": proto}).outputs["y"]) == [2.5, 3.0, 4.5]
 

@@ -54,7 +54,7 @@ def _predict(model: str, inputs: dict, signature: str = "", **more):
     return lambda target: target.prediction.Predict(request, SECONDS)
 
 
-def _bad_tensor() -> tf.compat.v1.TensorProto:
+def _bad_tensor():
     proto = tf.make_tensor_proto(X)
     proto.tensor_content = b"abc"
     return proto
@@ -94,7 +94,7 @@ CASES = {
     "multi-missing-signature": _multi((HALF, "nothing")),
     "classify-empty-input": _classify("classify_x_to_y", EMPTY),
     "regress-empty-input": _regress("regress_x_to_y", EMPTY),
-    "multi-empty-name": _multi(("", "regress_x_to_y")),
+    "multi-empty-name": _multi((HALF, "regress_x_to_y"), ("", "regress_flat")),
     "multi-two-models": _multi((HALF, "regress_x_to_y"), ("versions", "regress_flat")),
     "multi-twice": _multi((HALF, "regress_x_to_y"), (HALF, "regress_x_to_y")),
     "multi-other-method": _multi((HALF, "serving_default")),

@@ -59,7 +59,8 @@ def test_specific(target: Target):
 def test_latest(target: Target, fresh, reload):
     fresh(1, 2, 3)
     reload(models.model(fresh.name, target.server_folder, latest=2))
-    assert target.states(fresh.name) == {2: "AVAILABLE", 3: "AVAILABLE"}
+    # A reload waits for one version of each model, not for all.
+    eventually(lambda: target.states(fresh.name) == {2: "AVAILABLE", 3: "AVAILABLE"})
 
 
 @check("policy-all")
@@ -68,7 +69,7 @@ def test_all(target: Target, fresh, reload):
     config = models.model(fresh.name, target.server_folder)
     config.model_version_policy.all.SetInParent()
     reload(config)
-    assert target.states(fresh.name) == dict.fromkeys((1, 2, 3), "AVAILABLE")
+    eventually(lambda: target.states(fresh.name) == dict.fromkeys((1, 2, 3), "AVAILABLE"))
 
 
 @check("new-version")
