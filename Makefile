@@ -90,6 +90,22 @@ demo: env ## MovieLens events in, recommendations out of a gRPC server
 bench: env .venv-peers/.installed .venv-matrix-peers/.installed ## Measure speed beside peers; takes an hour, alone on the machine
 	python -m benchmarks.speed all
 
+.PHONY: bench-serving
+bench-serving: env .tools/ghz ## Measure the model server under load, beside peers; needs Go, and the machine alone
+	python -m benchmarks.serving run
+
+.tools/ghz:
+	GOBIN=$(abspath .tools) go install github.com/bojand/ghz/cmd/ghz@v0.93.0
+
+# SOAK and FUZZ take the options of the two programs: make soak SOAK="--minutes 1"
+.PHONY: soak
+soak: env ## Load the model server for ten minutes while its versions are swapped
+	python -m tests.serving.soak $(SOAK)
+
+.PHONY: fuzz
+fuzz: env ## Send the model server 100,000 malformed requests
+	python -m tests.serving.fuzz $(FUZZ)
+
 .venv-%/.installed: benchmarks/speed/%.txt .python-version
 	@python=$$(scripts/find_python $(VERSION)) && $(UV) venv --clear --python "$$python" $(@D)
 	$(UV) pip install --python $(@D)/bin/python --requirement $<
