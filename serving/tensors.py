@@ -4,6 +4,8 @@ The server reads every encoding that TensorFlow's own parser reads (raw bytes, o
 as `float_val`), and answers in typed fields, because TF Serving's clients read those directly.
 """
 
+import functools
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -66,12 +68,10 @@ def from_proto(proto: tensor_pb2.TensorProto) -> np.ndarray:
         ValueError: the dtype is not one that carries values, the shape is not fully known, or the
             raw bytes do not fill it.
     """
-    shape = tuple(dim.size for dim in proto.tensor_shape.dim)
+    shape = tuple([dim.size for dim in proto.tensor_shape.dim])
     if proto.tensor_shape.unknown_rank or min(shape, default=0) < 0:
         raise ValueError("the shape is not fully known")
-    size = 1
-    for dim in shape:
-        size *= dim
+    size = math.prod(shape)
     if proto.dtype == types_pb2.DT_STRING:
         strings = proto.string_val
         if proto.tensor_content:
@@ -102,22 +102,50 @@ def to_proto(value: npt.ArrayLike, dtype: int, proto: tensor_pb2.TensorProto) ->
     is_string = dtype == types_pb2.DT_STRING
     # Without the dtype NumPy makes of a scalar `bytes` an array that drops trailing zero bytes.
     array = np.asarray(value, object if is_string else None)
-    proto.dtype = dtype
-    for dim in array.shape:
-        proto.tensor_shape.dim.add().size = dim
     if is_string:
+        proto.MergeFromString(_header(dtype, array.shape))
         proto.string_val.extend(array.ravel().tolist())
         return
     wire = _WIRES.get(dtype)
     if wire is None:
         raise ValueError(f"dtype {types_pb2.DataType.Name(dtype)} has no typed field")
     values = array.reshape(-1).view(wire.values)
-    if wire.tag is None:
+    if wire.tag is None or not values.size:
+        proto.MergeFromString(_header(dtype, array.shape))
         getattr(proto, wire.field).extend(values.tolist())
-    elif values.size:
+    else:
         # About 30 times faster than extending the field with Python floats.
         packed = values.tobytes()
-        proto.MergeFromString(b"".join((wire.tag, _varint(len(packed)), packed)))
+        parts = _header(dtype, array.shape), wire.tag, _varint(len(packed)), packed
+        proto.MergeFromString(b"".join(parts))
+
+
+def to_content(value: npt.ArrayLike, dtype: int, proto: tensor_pb2.TensorProto) -> None:
+    """Writes an array into an empty message as raw bytes (`tensor_content`).
+
+    Args:
+        value: an array or scalar as a TensorFlow session returns it.
+        dtype: its `DataType` number.
+        proto: the message to fill.
+    """
+    is_string = dtype == types_pb2.DT_STRING
+    array = np.asarray(value, object if is_string else None)
+    proto.MergeFromString(_header(dtype, array.shape))
+    if is_string:
+        strings = array.ravel().tolist()
+        proto.tensor_content = b"".join([*(_varint(len(string)) for string in strings), *strings])
+    else:
+        proto.tensor_content = array.tobytes()
+
+
+@functools.lru_cache(maxsize=4096)
+def _header(dtype: int, shape: tuple[int, ...]) -> bytes:
+    """Dtype and shape on the wire: a server sends the same few over and over."""
+    proto = tensor_pb2.TensorProto(dtype=dtype)
+    for size in shape:
+        proto.tensor_shape.dim.add().size = size
+    proto.tensor_shape.SetInParent()
+    return proto.SerializeToString()
 
 
 def _read_field(proto: tensor_pb2.TensorProto, wire: _Wire) -> np.ndarray:
