@@ -20,6 +20,7 @@ class Signature:
     Attributes:
         definition: the same.
         inputs: name of the graph tensor of each input.
+        input_types: `DataType` of each input.
         outputs: `TensorInfo` of each output.
         output_names: the names of all outputs.
         defaults: value of each input that a request may leave out.
@@ -28,6 +29,7 @@ class Signature:
     def __init__(self, definition: meta_graph_pb2.SignatureDef) -> None:
         self.definition = definition
         self.inputs = {alias: info.name for alias, info in sorted(definition.inputs.items())}
+        self.input_types = {alias: definition.inputs[alias].dtype for alias in self.inputs}
         self.outputs = dict(sorted(definition.outputs.items()))
         self.output_names = tuple(self.outputs)
         self.defaults = {
