@@ -153,6 +153,7 @@ def test_a_model_that_is_left_out(target: Target, fresh, reload):
     fresh(1)
     reload(models.model(fresh.name, target.server_folder))
     target.reload()
+    eventually(lambda: target.states(fresh.name) == {1: "END"})
     code, message = refusal(lambda: target.predict(fresh.name, {"x": X}))
     assert (code, message) == ("NOT_FOUND", f"Servable not found for request: Latest({fresh.name})")
 

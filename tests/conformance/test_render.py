@@ -21,10 +21,10 @@ def test_every_row_is_listed_with_its_state():
 
 def test_the_rest_of_the_page_stays(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    page.write_text(f"before\n{BEGIN}\nstale rows\n{END}\nafter\n")
     write({}, page)
     text = page.read_text()
-    assert text.startswith("before\n") and text.endswith("\nafter\n") and "old" not in text
+    assert text.startswith("before\n") and text.endswith("\nafter\n") and "stale rows" not in text
 
 
 def test_the_page_has_the_table_of_these_rows():
