@@ -18,7 +18,7 @@ endif
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 .PHONY: env
 env: .venv/.installed ## Create .venv with the exact packages of requirements.lock
@@ -62,6 +62,10 @@ test-latest: ## Train with the plain library on Python 3.12 and the newest Tenso
 	$(UV) pip install --quiet --upgrade --python .venv-latest/bin/python . pytest
 	.venv-latest/bin/pytest -o pythonpath= --noconftest tests/latest
 
+.PHONY: conformance
+conformance: env ## Ask the model server, or that at TF_SERVING_ADDRESS, for all of TF Serving's API; write its table
+	python -m tests.conformance.render
+
 .PHONY: golden
 golden: env ## Write the snapshot of the public names anew
 	python -m tests.test_public_names
@@ -85,6 +89,22 @@ demo: env ## MovieLens events in, recommendations out of a gRPC server
 .PHONY: bench
 bench: env .venv-peers/.installed .venv-matrix-peers/.installed ## Measure speed beside peers; takes an hour, alone on the machine
 	python -m benchmarks.speed all
+
+.PHONY: bench-serving
+bench-serving: env .tools/ghz ## Measure the model server under load, beside peers; needs Go, and the machine alone
+	python -m benchmarks.serving run
+
+.tools/ghz:
+	GOBIN=$(abspath .tools) go install github.com/bojand/ghz/cmd/ghz@v0.93.0
+
+# SOAK and FUZZ take the options of the two programs: make soak SOAK="--minutes 1"
+.PHONY: soak
+soak: env ## Load the model server for ten minutes while its versions are swapped
+	python -m tests.serving.soak $(SOAK)
+
+.PHONY: fuzz
+fuzz: env ## Send the model server 100,000 malformed requests
+	python -m tests.serving.fuzz $(FUZZ)
 
 .venv-%/.installed: benchmarks/speed/%.txt .python-version
 	@python=$$(scripts/find_python $(VERSION)) && $(UV) venv --clear --python "$$python" $(@D)

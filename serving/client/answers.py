@@ -6,8 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow_serving.apis import get_model_metadata_pb2
 
 from serving import tensors
+
+# TensorFlow lists the op that fills lookup tables among the signatures.
+_INIT_OP = "__saved_model_init_op"
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Recommendations:
     Attributes:
         item_ids: object array of str [batch, k], best first; "" where a user has fewer items.
         scores: float32 array [batch, k]; -inf where a user has fewer items.
-        version: the model version that answered.
+        version: the model version that answered; None over REST, which does not tell.
 
     Example:
         >>> ids, scores = np.array([["a", ""]], object), np.array([[0.5, -np.inf]], np.float32)
@@ -66,7 +70,7 @@ class Recommendations:
 
     item_ids: np.ndarray
     scores: np.ndarray
-    version: int
+    version: int | None
 
     def __len__(self) -> int:
         return len(self.item_ids)
@@ -77,8 +81,16 @@ class Recommendations:
         return [(self.item_ids[index, i], float(self.scores[index, i])) for i in found]
 
 
-def describe(definition: meta_graph_pb2.SignatureDef) -> Signature:
-    """Reads a signature from its protobuf message."""
+def describe(packed: get_model_metadata_pb2.SignatureDefMap) -> dict[str, Signature]:
+    """Reads the signatures of a model, by name, from their protobuf message."""
+    return {
+        name: _signature(definition)
+        for name, definition in sorted(packed.signature_def.items())
+        if name != _INIT_OP
+    }
+
+
+def _signature(definition: meta_graph_pb2.SignatureDef) -> Signature:
 
     def spec(name: str, info: meta_graph_pb2.TensorInfo) -> TensorSpec:
         dims = tuple(None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim)

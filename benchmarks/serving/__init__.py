@@ -1,0 +1,1 @@
+"""Measures the model server: `python -m benchmarks.serving run`."""

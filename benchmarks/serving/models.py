@@ -1,0 +1,88 @@
+"""The models that are served: a cascade and a DeepFM of MovieLens 100K, and what they are asked."""
+
+from __future__ import annotations
+
+import pathlib
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
+from tensorflow.python.saved_model import loader_impl
+from tensorflow_serving.apis import predict_pb2
+
+from benchmarks.records import ROOT
+
+FOLDER = ROOT / "runs" / "serving"
+SIGNATURES = {"cascade": "recommend", "deepfm": "score"}
+DATASET = "movielens-100k"
+_LISTED = 10
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model in a folder of versions, and the signature that is asked."""
+
+    name: str
+    folder: pathlib.Path
+    signature: str
+
+    @property
+    def version(self) -> pathlib.Path:
+        """The only version there is."""
+        return self.folder / "1"
+
+    def definition(self) -> meta_graph_pb2.SignatureDef:
+        """Return the signature's names of tensors."""
+        saved = loader_impl.parse_saved_model(str(self.version))
+        return saved.meta_graphs[0].signature_def[self.signature]
+
+    def inputs(self, batch: int) -> dict[str, np.ndarray]:
+        """Return the inputs of a request for a batch of users, or of user-item pairs."""
+        from recommenders_tf import data
+
+        events = data.load(DATASET).events.sample(batch, random_state=batch)
+        given = {"user_id": _strings(events["user_id"])}
+        if self.signature == "recommend":
+            return given | {"k": np.int32(_LISTED), "exclude_seen": np.bool_(True)}
+        for name in set(self.definition().inputs) - {"user_id"}:
+            column = events[name]
+            given[name] = (
+                column.to_numpy(np.float32) if column.dtype.kind == "f" else _strings(column)
+            )
+        return given
+
+    def request(self, batch: int) -> bytes:
+        """Return such a request, serialized."""
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = self.name
+        request.model_spec.signature_name = self.signature
+        for name, value in self.inputs(batch).items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+        return request.SerializeToString()
+
+
+def served(name: str) -> Served:
+    """Return a model; train it for an epoch and export it unless that was done before."""
+    found = Served(name, FOLDER / name, SIGNATURES[name])
+    if not found.version.exists():
+        _export(found)
+    return found
+
+
+def _export(model: Served) -> None:
+    from recommenders_tf import data, models
+    from recommenders_tf.cascade import Cascade
+
+    train = data.encode(data.load(DATASET))
+    ranker = models.DeepFM(train.schema)
+    parts = [ranker] if model.name == "deepfm" else [models.MF(train.schema), ranker]
+    for part in parts:
+        part.compile()
+        part.fit(train, epochs=1, verbose=0)
+    exported = ranker if model.name == "deepfm" else Cascade(*parts)
+    exported.export(model.version)
+
+
+def _strings(column) -> np.ndarray:
+    return column.astype(str).to_numpy(object)

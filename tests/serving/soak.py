@@ -1,0 +1,209 @@
+"""Load for a long time on a server whose versions are swapped meanwhile: `make soak`.
+
+Requests come at a share of what the server can answer; some are cancelled at random. Every answer
+must be right for the version that gave it, none but the cancelled may fail, a broken version must
+leave the good one alone, and memory must not grow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import pathlib
+import random
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+
+import grpc
+import numpy as np
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+from tests.conformance.models import half_plus
+from tests.conformance.target import Process, predict_request, values
+
+MODEL = "half"
+CANCELLED_SHARE, LOAD_SHARE, IN_FLIGHT = 0.05, 0.7, 16
+BROKEN_EVERY, KEPT = 4, 3
+MEMORY_GROWTH = 0.05
+_CAPACITY_SECONDS = 3.0
+
+
+@dataclass
+class Report:
+    """What came of it.
+
+    Attributes:
+        rate: requests a second that were sent.
+        answered: how many were answered.
+        cancelled: how many were cancelled.
+        failures: what else happened to a request, or to a version.
+        versions: those that answered.
+        memory: bytes of the server, from time to time.
+    """
+
+    rate: float = 0.0
+    answered: int = 0
+    cancelled: int = 0
+    failures: list[str] = field(default_factory=list)
+    versions: set[int] = field(default_factory=set)
+    memory: list[int] = field(default_factory=list)
+
+    @property
+    def growth(self) -> float:
+        """How much more memory the last quarter took than the second, when all is warm."""
+        quarter = len(self.memory) // 4
+        second = self.memory[quarter : 2 * quarter]
+        return statistics.median(self.memory[-quarter:]) / statistics.median(second) - 1
+
+    def __str__(self) -> str:
+        return (
+            f"{self.answered:,} answered at {self.rate:.0f}/s by {len(self.versions)} versions, "
+            f"{self.cancelled:,} cancelled, {len(self.failures)} failures, memory "
+            f"{self.memory[-1] / 2**20:.0f} MiB ({self.growth:+.1%})"
+        )
+
+
+def soak(seconds: float, swap_seconds: float) -> Report:
+    """Runs it.
+
+    Args:
+        seconds: how long.
+        swap_seconds: between a version and the next.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name) / MODEL
+        folder.mkdir()
+        half_plus(folder / "1", 1.0)
+        server = Process(
+            f"--model_name={MODEL}",
+            f"--model_base_path={folder}",
+            "--max_num_load_retries=0",
+            "--rest_api_port=0",
+        )
+        try:
+            server.wait_until_ready(MODEL)
+            report = asyncio.run(_soak(server, folder, seconds, swap_seconds))
+            assert server.stop() == 0, server.output()
+        finally:
+            server.kill()
+    return report
+
+
+async def _soak(
+    server: Process, folder: pathlib.Path, seconds: float, swap_seconds: float
+) -> Report:
+    report = Report()
+    async with grpc.aio.insecure_channel(server.address) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        await _closed_loop(stub, report, 1.0)
+        answered, report.answered = report.answered, 0
+        await _closed_loop(stub, report, _CAPACITY_SECONDS)
+        report.rate = LOAD_SHARE * report.answered / _CAPACITY_SECONDS
+        assert answered and report.rate
+        end = time.monotonic() + seconds
+        await asyncio.gather(
+            _open_loop(stub, report, end),
+            _swap(server, folder, report, end, swap_seconds),
+            _watch(server, report, end, min(5.0, seconds / 40)),
+        )
+    return report
+
+
+async def _closed_loop(stub: object, report: Report, seconds: float) -> None:
+    end = time.monotonic() + seconds
+
+    async def ask() -> None:
+        while time.monotonic() < end:
+            await _ask(stub, report, cancel=False)
+
+    await asyncio.gather(*(ask() for _ in range(IN_FLIGHT)))
+
+
+async def _open_loop(stub: object, report: Report, end: float) -> None:
+    start, sent, running = time.monotonic(), 0, set()
+    while time.monotonic() < end:
+        while sent < (time.monotonic() - start) * report.rate:
+            task = asyncio.create_task(_ask(stub, report, random.random() < CANCELLED_SHARE))
+            running.add(task)
+            task.add_done_callback(running.discard)
+            sent += 1
+        await asyncio.sleep(0.005)
+    await asyncio.gather(*running)
+
+
+async def _ask(stub: object, report: Report, cancel: bool) -> None:
+    x = np.random.uniform(-9, 9, [random.choice((1, 8, 64)), 1]).astype(np.float32)
+    call = stub.Predict(predict_request(MODEL, {"x": x}), timeout=60)
+    if cancel:
+        await asyncio.sleep(random.uniform(0, 0.005))
+        call.cancel()
+    try:
+        answer = await call
+    except asyncio.CancelledError:
+        report.cancelled += 1
+        return
+    except grpc.RpcError as error:
+        report.failures.append(f"{error.code().name}: {error.details()}")
+        return
+    version = answer.model_spec.version.value
+    if not np.allclose(values(answer.outputs["y"]), x[:, 0] / 2 + version, atol=1e-5):
+        report.failures.append(f"version {version} answered wrongly")
+    report.versions.add(version)
+    report.answered += 1
+
+
+async def _swap(
+    server: Process, folder: pathlib.Path, report: Report, end: float, swap_seconds: float
+) -> None:
+    version = 1
+    while time.monotonic() + swap_seconds < end:
+        await asyncio.sleep(swap_seconds)
+        version += 1
+        broken = version % BROKEN_EVERY == 0
+        await asyncio.to_thread(_put, folder, version, broken)
+        wanted = "END" if broken else "AVAILABLE"
+        while (state := (await asyncio.to_thread(server.states, MODEL)).get(version)) != wanted:
+            if time.monotonic() > end:
+                report.failures.append(f"version {version} is {state}, not {wanted}")
+                return
+            await asyncio.sleep(0.2)
+        for old in range(1, version - KEPT):
+            shutil.rmtree(folder / str(old), ignore_errors=True)
+
+
+def _put(folder: pathlib.Path, version: int, broken: bool) -> None:
+    if not broken:
+        half_plus(folder / str(version), float(version))
+        return
+    unfinished = folder / f"unfinished-{version}"
+    unfinished.mkdir()
+    (unfinished / "saved_model.pb").write_bytes(b"no model")
+    unfinished.rename(folder / str(version))
+
+
+async def _watch(server: Process, report: Report, end: float, pause: float) -> None:
+    status = pathlib.Path(f"/proc/{server.process.pid}/status")
+    while time.monotonic() < end:
+        (line,) = [ln for ln in status.read_text().splitlines() if ln.startswith("VmRSS")]
+        report.memory.append(int(line.split()[1]) * 1024)
+        await asyncio.sleep(pause)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10.0, help="how long; default 10")
+    parser.add_argument(
+        "--swap-seconds", type=float, default=20.0, help="between two versions; default 20"
+    )
+    options = parser.parse_args()
+    report = soak(60 * options.minutes, options.swap_seconds)
+    print(report, *report.failures[:10], sep="\n")
+    return int(bool(report.failures) or report.growth > MEMORY_GROWTH)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
