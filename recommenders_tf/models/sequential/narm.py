@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from recommenders_tf.layers import AttentionGRU, visible_steps
+from recommenders_tf.layers import AttentionGRU, Dropout, visible_steps
 from recommenders_tf.models.sequence_retriever import SequenceRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
@@ -79,8 +79,8 @@ class NARM(SequenceRetriever):
         self.dropout = dropout
         self.state_dropout = state_dropout
         self.num_negatives = num_negatives
-        self.drop = tf.keras.layers.Dropout(dropout)
-        self.drop_state = tf.keras.layers.Dropout(state_dropout)
+        self.drop = Dropout(dropout)
+        self.drop_state = Dropout(state_dropout)
         self.recur = AttentionGRU(hidden_dim, "gru", name="recur")
         dense = tf.keras.layers.Dense
         self.of_last = dense(hidden_dim, use_bias=False, name="of_last")
