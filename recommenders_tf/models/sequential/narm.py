@@ -28,8 +28,8 @@ class NARM(SequenceRetriever):
     The last state is what the session does as a whole; the sum is its main purpose, with
     αₜⱼ = vᵀ σ(A₁ hₜ + A₂ hⱼ) over all steps j up to t, not normalized (eq. 4 to 9). Both are
     decoded bilinearly (eq. 10), and the loss is the softmax over all items (eq. 11). The scores
-    have no bias. All steps of a session are trained at once, for which the states of all pairs
-    are in memory: rows × steps² × `hidden_dim`.
+    have no bias. All steps of a session are trained at once, for which all pairs of states are in
+    memory, rows × steps² × `hidden_dim` numbers several times: take batches of some 100 rows.
 
     When to choose it:
         Where sessions wander off what they are about, and `gru4rec` follows the last click too

@@ -30,8 +30,8 @@ class SRGNN(SequenceRetriever):
     `SessionGraph` updates each by its neighbours. The last node is the current interest, the
     sum over all steps the general one, with αᵢ = qᵀ σ(W₁ v_n + W₂ vᵢ + c), not normalized (eq. 6
     and 7). The loss is the softmax over all items. The graphs of all beginnings of a session are
-    trained at once, in memory for rows × steps² × `embedding_dim`: give sequences a `max_length`
-    of some 20 steps.
+    trained at once, with rows × steps² × `embedding_dim` numbers in memory some ten times: give
+    sequences a `max_length` of some 20 steps, and take batches of some 100 rows.
 
     When to choose it:
         Where sessions go back and forth between items, so that what follows what says more than
