@@ -50,7 +50,8 @@ class SessionGraph(tf.keras.layers.Layer):
         dim = input_shape[-1]
         self.edges = tf.keras.layers.Dense(2 * dim, name="edges")
         self.edge_bias = self.add_weight(name="edge_bias", shape=[2 * dim], initializer="zeros")
-        self.gates = tf.keras.layers.Dense(3 * dim, name="gates")
+        self.gates = self.add_weight(name="gates", shape=[2 * dim, 3 * dim])
+        self.gate_bias = self.add_weight(name="gate_bias", shape=[3 * dim], initializer="zeros")
         self.recurrent = self.add_weight(name="recurrent", shape=[dim, 2 * dim])
         self.candidate = self.add_weight(name="candidate", shape=[dim, dim])
         super().build(input_shape)
@@ -64,10 +65,17 @@ class SessionGraph(tf.keras.layers.Layer):
         last_same, from_last = (
             tf.pad(part[:, :-1], [[0, 0], [1, 0], [0, 0]]) for part in (same, before)
         )
-        joins = ((same, from_last), (last_same, behind))
-        means = [_means(nodes & is_new[:, :, tf.newaxis], part) for nodes, part in joins]
-        means = tf.concat(means, axis=3) + self.edge_bias
-        z, r, from_means = tf.split(self.gates(means), 3, axis=3)
+        shares = [_shares(nodes & is_new[:, :, tf.newaxis]) for nodes in (same, last_same)]
+        # Projected before they are averaged: of the steps alone, not of every pair.
+        kernels = tf.split(self.gates, 2)
+        parts = [tf.tensordot(p, k, 1) for p, k in zip((from_last, behind), kernels, strict=True)]
+        means = tf.einsum(
+            "btik,bkd->btid",
+            tf.cast(tf.concat(shares, axis=3), inputs.dtype),
+            tf.concat(parts, axis=1),
+        )
+        means += tf.linalg.matvec(self.gates, self.edge_bias, transpose_a=True) + self.gate_bias
+        z, r, from_means = tf.split(means, 3, axis=3)
         nodes = inputs[:, tf.newaxis]
         of_z, of_r = tf.split(tf.tensordot(nodes, self.recurrent, 1), 2, axis=3)
         update, reset = tf.sigmoid(z + of_z), tf.sigmoid(r + of_r)
@@ -83,13 +91,17 @@ def _repeats(same: tf.Tensor, has_edge: tf.Tensor) -> tf.Tensor:
     return tf.reduce_any(earlier, axis=2)
 
 
-def _means(joins: tf.Tensor, vectors: tf.Tensor) -> tf.Tensor:
-    """Return the mean of what has joined each node up to each step.
+def _shares(joins: tf.Tensor) -> tf.Tensor:
+    """Return what each edge counts in the mean of each node up to each step.
 
     Args:
-        joins: Whether the edge of the step t is one of the node i, `[batch, t, i]`.
-        vectors: What it brings, `[batch, t, dim]`.
+        joins: Whether the edge of the step k is one of the node i, `[batch, k, i]`.
+
+    Returns:
+        float32 `[batch, t, i, k]`.
     """
-    counts = tf.cast(joins, vectors.dtype)
-    sums = tf.cumsum(counts[:, :, :, tf.newaxis] * vectors[:, :, tf.newaxis], axis=1)
-    return tf.math.divide_no_nan(sums, tf.cumsum(counts, axis=1)[:, :, :, tf.newaxis])
+    counts = tf.cumsum(tf.cast(joins, tf.float32), axis=1)
+    places = tf.range(tf.shape(joins)[1])
+    until = places[:, tf.newaxis, tf.newaxis] >= places
+    is_one = tf.transpose(joins, [0, 2, 1])[:, tf.newaxis] & until
+    return tf.where(is_one, 1 / tf.maximum(counts, 1.0)[:, :, :, tf.newaxis], 0.0)

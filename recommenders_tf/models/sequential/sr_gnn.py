@@ -30,7 +30,7 @@ class SRGNN(SequenceRetriever):
     `SessionGraph` updates each by its neighbours. The last node is the current interest, the
     sum over all steps the general one, with αᵢ = qᵀ σ(W₁ v_n + W₂ vᵢ + c), not normalized (eq. 6
     and 7). The loss is the softmax over all items. The graphs of all beginnings of a session are
-    trained at once, with rows × steps² × `embedding_dim` numbers in memory some ten times: give
+    trained at once, with rows × steps² × `embedding_dim` numbers in memory several times: give
     sequences a `max_length` of some 20 steps, and take batches of some 100 rows.
 
     When to choose it:

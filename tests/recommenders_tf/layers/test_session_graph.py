@@ -32,7 +32,7 @@ def test_nodes_are_those_of_the_adjacency_matrix_of_every_beginning() -> None:
     layer.set_weights([random.normal(size=w.shape) for w in layer.weights])
     found = layer(inputs, same, visible).numpy()
     to_edges, of_edges = (w.numpy() for w in layer.edges.weights)
-    to_gates, of_gates = (w.numpy() for w in layer.gates.weights)
+    to_gates, of_gates = layer.gates.numpy(), layer.gate_bias.numpy()
     recurrent, candidate = layer.recurrent.numpy(), layer.candidate.numpy()
     seen_both = 0
     for row, begin, end in SESSIONS:
