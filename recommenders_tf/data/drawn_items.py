@@ -27,6 +27,9 @@ class DrawnItems(RowSource):
         source: Events.
         num_drawn: Items for each event.
 
+    Raises:
+        ValueError: No event has a known item.
+
     Example:
         >>> from recommenders_tf import data
         >>> rows = DrawnItems(data.encode(data.load("synthetic")), num_drawn=2)
@@ -42,6 +45,11 @@ class DrawnItems(RowSource):
         items = source.columns([item])[item]
         ids, first = np.unique(items, return_index=True)
         first = first[ids >= FIRST_ID]
+        if not len(first):
+            raise ValueError(
+                f"None of the {len(items)} events has a known `{item}`, of which negatives are "
+                "drawn: encode the events with the schema that they were fitted on."
+            )
         blocks = [
             flat_columns(source.gather(tf.constant(part)), self.schema)
             for part in np.array_split(first, -(-len(first) // _ITEMS_AT_ONCE))

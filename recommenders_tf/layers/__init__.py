@@ -11,6 +11,7 @@ from recommenders_tf.layers.compressed_interaction import CompressedInteraction
 from recommenders_tf.layers.customized_gate_control import CustomizedGateControl
 from recommenders_tf.layers.dice import Dice
 from recommenders_tf.layers.dot_interaction import DotInteraction
+from recommenders_tf.layers.dropout import Dropout
 from recommenders_tf.layers.factorization_machine import FactorizationMachine
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
 from recommenders_tf.layers.feature_gate import FeatureGate
@@ -23,6 +24,7 @@ from recommenders_tf.layers.history_state import HistoryState
 from recommenders_tf.layers.inner_product import InnerProduct
 from recommenders_tf.layers.interest_attention import InterestAttention
 from recommenders_tf.layers.interest_routing import InterestRouting
+from recommenders_tf.layers.latent_cross import LatentCross
 from recommenders_tf.layers.mask_block import MaskBlock
 from recommenders_tf.layers.masked_mean import MaskedMean
 from recommenders_tf.layers.matrix_cross import MatrixCross
@@ -41,6 +43,7 @@ from recommenders_tf.layers.reserved_zeros import ReservedZeros
 from recommenders_tf.layers.reset_rows import reset_rows
 from recommenders_tf.layers.residual_unit import ResidualUnit
 from recommenders_tf.layers.self_attention import SelfAttention, visible_steps
+from recommenders_tf.layers.session_graph import SessionGraph
 from recommenders_tf.layers.softmax_attention import SoftmaxAttention
 from recommenders_tf.layers.sparse_dense import SparseDense
 from recommenders_tf.layers.squeeze_excitation import SqueezeExcitation
@@ -67,6 +70,7 @@ __all__ = [
     "CustomizedGateControl",
     "Dice",
     "DotInteraction",
+    "Dropout",
     "FactorizationMachine",
     "FeatureEmbedding",
     "FeatureGate",
@@ -79,6 +83,7 @@ __all__ = [
     "InnerProduct",
     "InterestAttention",
     "InterestRouting",
+    "LatentCross",
     "MaskBlock",
     "MaskedMean",
     "MatrixCross",
@@ -95,6 +100,7 @@ __all__ = [
     "ReservedZeros",
     "ResidualUnit",
     "SelfAttention",
+    "SessionGraph",
     "SoftmaxAttention",
     "SparseDense",
     "SqueezeExcitation",

@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from recommenders_tf.layers.dropout import Dropout
 from recommenders_tf.layers.position_embedding import PositionEmbedding
 from recommenders_tf.layers.self_attention import visible_steps
 from recommenders_tf.layers.transformer_block import TransformerBlock
@@ -57,7 +58,7 @@ class CausalAttention(tf.keras.layers.Layer):
         self.heads = heads
         self.dropout = dropout
         self.norm = tf.keras.layers.LayerNormalization(name="norm")
-        self.drop = tf.keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def build(self, input_shape: Any) -> None:
         """Create the positions and the blocks, as wide as the inputs."""

@@ -10,6 +10,7 @@ import tensorflow as tf
 from recommenders_tf.features import get_column
 from recommenders_tf.layers.attention_gru import AttentionGRU
 from recommenders_tf.layers.causal_attention import CausalAttention
+from recommenders_tf.layers.dropout import Dropout
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
 from recommenders_tf.layers.steps import last_step, remaining_steps
 from recommenders_tf.schema import FeatureSchema
@@ -79,7 +80,7 @@ class HistoryState(tf.keras.layers.Layer):
             if encoder == "attention"
             else AttentionGRU(dim, "gru", return_sequences=False, name="encode")
         )
-        self.drop = tf.keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the states."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from recommenders_tf.layers.dropout import Dropout
+
 
 @tf.keras.saving.register_keras_serializable("recommenders_tf")
 class SelfAttention(tf.keras.layers.Layer):
@@ -62,7 +64,7 @@ class SelfAttention(tf.keras.layers.Layer):
         self.heads = heads
         self.project = project
         self.dropout = dropout
-        self.drop = tf.keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def build(self, input_shape: Any) -> None:
         """Create the projections."""

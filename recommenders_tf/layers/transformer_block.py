@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from recommenders_tf.layers.dropout import Dropout
 from recommenders_tf.layers.self_attention import SelfAttention
 
 NORMS = ("pre", "post")
@@ -72,7 +73,7 @@ class TransformerBlock(tf.keras.layers.Layer):
         self.attend = SelfAttention(heads, project, dropout, name="attend")
         self.hidden = tf.keras.layers.Dense(hidden_units, activation, name="hidden")
         self.norms = [tf.keras.layers.LayerNormalization(name=f"norm_{n}") for n in range(2)]
-        self.drop = tf.keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def build(self, input_shape: Any) -> None:
         """Create the network's last layer, as wide as the steps."""

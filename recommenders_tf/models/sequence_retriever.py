@@ -11,7 +11,13 @@ import tensorflow as tf
 from recommenders_tf.data.row_source import RowSource
 from recommenders_tf.data.sequence_rows import REMAINING, STEP, TARGETS, SequenceRows
 from recommenders_tf.features import get_column
-from recommenders_tf.layers import FeatureEmbedding, last_step, remaining_steps, visible_steps
+from recommenders_tf.layers import (
+    FeatureEmbedding,
+    LatentCross,
+    last_step,
+    remaining_steps,
+    visible_steps,
+)
 from recommenders_tf.models.retriever import Retriever
 from recommenders_tf.models.sequence_columns import (
     event_times,
@@ -31,11 +37,9 @@ class SequenceRetriever(Retriever):
 
     Other columns join where the schema has them. A sequence of a feature of the items, such as
     `category_history`, as long as that of the items: its vectors are added to those of the steps.
-    The context of the request that is answered, such as its hour or device: a state h becomes
-    (1 + Σ w) ∘ h, with a vector w of each of its columns that begins at 0 (latent cross, Beutel et
-    al. 2018); in training each step has the context of the event that it tells, which is known
-    when the request comes. Lists, crosses and what grows are
-    left out.
+    The context of the request that is answered, such as its hour or device, scales the state
+    (`LatentCross`); in training each step has the context of the event that it tells, which is
+    known when the request comes. Lists, crosses and what grows are left out.
 
     A user without a past gets the most popular items.
 
@@ -57,10 +61,6 @@ class SequenceRetriever(Retriever):
         details: Ids of users or times, by the names of their columns, that the model asks of
             `SequenceRows` for its steps.
         knows_users: Whether who somebody is counts, beside what was met.
-
-    References:
-        Beutel et al.: Latent Cross: Making Use of Context in Recurrent Recommender Systems, WSDM
-        2018, equation 4.
     """
 
     foretells = True
@@ -97,9 +97,7 @@ class SequenceRetriever(Retriever):
             for c in schema.uncrossed
             if c.role is Role.CONTEXT and not c.is_list and not schema.table_of(c).growing
         ]
-        self.embed_context = FeatureEmbedding(
-            schema, self.context, embedding_dim, False, "zeros", "vector", name="embed_context"
-        )
+        self.cross = LatentCross(schema, self.context, embedding_dim, name="cross")
         self.popularity = self.add_weight(
             name="popularity",
             shape=[self.num_items, 1],
@@ -173,13 +171,9 @@ class SequenceRetriever(Retriever):
         """
         of_steps = {n: features[STEP + n] for n in self.context if STEP + n in features}
         given = of_steps or {n: features[n][:, tf.newaxis] for n in self.context if n in features}
-        if len(given) < len(self.context) or not given:
+        if not given or len(given) < len(self.context):
             return states
-        flat = {name: tf.reshape(values, [-1]) for name, values in given.items()}
-        shape = tf.shape(next(iter(given.values())))
-        change = tf.add_n(self.embed_context(flat))
-        change = tf.reshape(change, tf.concat([shape, change.shape[1:]], axis=0))
-        return states * (1 + tf.cast(change, states.dtype))
+        return self.cross(states, given)
 
     def remaining(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return the steps that are left of each past, the step itself included, 0 at padding."""
@@ -209,10 +203,10 @@ class SequenceRetriever(Retriever):
         if isinstance(source, SequenceRows):
             return source
         user, item = self.schema.user_id.name, self.schema.item_id.name
-        time = str(self.schema.event_time.name if self.schema.event_time else None)
-        times = event_times(source, self.schema)
+        assert self.schema.event_time is not None
+        times = {self.schema.event_time.name: event_times(source, self.schema)}
         sources = [str(self.schema[name].source) for name in self.beside]
-        events = source.columns([user, item, *sources, *self.context]) | {time: times}
+        events = source.columns([user, item, *sources, *self.context]) | times
         kept = (events[user] >= FIRST_ID) & (events[item] >= FIRST_ID)
         events = {name: values[kept] for name, values in events.items()}
         counts = np.bincount(events[item], minlength=self.num_items)
@@ -264,6 +258,6 @@ class SequenceRetriever(Retriever):
         """Return the vectors of all items, `[all items, embedding_dim]`."""
         return tf.cast(self.embed.table(self.schema.item_id.name), self.compute_dtype)
 
-    def item_bias(self) -> tf.Tensor:
-        """Return what is added to the logit of each item, float32 `[all items]`."""
-        return tf.zeros([self.num_items])
+    def item_bias(self) -> tf.Tensor | None:
+        """Return what is added to the logit of each item, float32 `[all items]`; nothing is."""
+        return None

@@ -29,8 +29,8 @@ class Catalogue(Protocol):
         """Return the vectors of all items, `[all items, dim]`."""
         ...
 
-    def item_bias(self) -> tf.Tensor:
-        """Return what is added to the logit of each item, float32 `[all items]`."""
+    def item_bias(self) -> tf.Tensor | None:
+        """Return what is added to the logit of each item, float32 `[all items]`, if anything."""
         ...
 
 
@@ -140,7 +140,9 @@ class NextItemTask(tf.keras.layers.Layer):
         if self.num_negatives:
             return self._shared(states, targets, weights, catalogue)
         logits = tf.matmul(_flat(states), catalogue.table(), transpose_b=True)
-        logits = tf.cast(logits, tf.float32) + catalogue.item_bias() + self._reserved()
+        logits = tf.cast(logits, tf.float32) + self._reserved()
+        if (bias := catalogue.item_bias()) is not None:
+            logits += bias
         return self.task(_flat(targets), logits, sample_weight=_flat(weights))
 
     def _shared(
@@ -148,11 +150,12 @@ class NextItemTask(tf.keras.layers.Layer):
     ) -> tf.Tensor:
         """Return the loss with items that are drawn once for the batch."""
         drawn = self.negatives(tf.zeros([1]))
-        bias = catalogue.item_bias()
         right = _products(states, catalogue.vectors(targets))
-        right += tf.gather(bias, targets)[:, :, tf.newaxis]
         wrong = tf.matmul(_flat(states), catalogue.vectors(drawn)[0], transpose_b=True)
-        wrong = tf.cast(wrong, tf.float32) + tf.gather(bias, drawn)
+        wrong = tf.cast(wrong, tf.float32)
+        if (bias := catalogue.item_bias()) is not None:
+            right += tf.gather(bias, targets)[:, :, tf.newaxis]
+            wrong += tf.gather(bias, drawn)
         if self.corrected:
             wrong -= self.negatives.log_share(drawn) + math.log(self.num_negatives)
         wrong = tf.where(drawn == _flat(targets)[:, tf.newaxis], _NEVER, wrong)

@@ -157,6 +157,6 @@ class YouTubeDNN(Retriever):
         """Return the vectors of all items, `[all items, embedding_dim]`."""
         return tf.cast(self.items.table(self.schema.item_id.name), self.compute_dtype)
 
-    def item_bias(self) -> tf.Tensor:
-        """Return what is added to the logit of each item, float32 `[all items]`."""
-        return tf.zeros([self.num_items])
+    def item_bias(self) -> tf.Tensor | None:
+        """Return what is added to the logit of each item, float32 `[all items]`; nothing is."""
+        return None

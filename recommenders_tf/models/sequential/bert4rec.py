@@ -9,7 +9,13 @@ import tensorflow as tf
 
 from recommenders_tf.data.sequence_rows import REMAINING
 from recommenders_tf.features import get_column
-from recommenders_tf.layers import ClozeSteps, PositionEmbedding, TransformerBlock, visible_steps
+from recommenders_tf.layers import (
+    ClozeSteps,
+    Dropout,
+    PositionEmbedding,
+    TransformerBlock,
+    visible_steps,
+)
 from recommenders_tf.models.sequence_retriever import SequenceRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
@@ -102,7 +108,7 @@ class BERT4Rec(SequenceRetriever):
             self.column.max_length or 0, embedding_dim, name="positions"
         )
         self.norm = tf.keras.layers.LayerNormalization(name="norm")
-        self.drop = tf.keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
         self.layers_of_blocks = [
             TransformerBlock(
                 4 * embedding_dim, heads, "gelu", "post", dropout=dropout, name=f"block_{number}"

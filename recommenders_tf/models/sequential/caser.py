@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from recommenders_tf.data.sequence_rows import REMAINING, STEP, TARGETS
 from recommenders_tf.features import get_column
-from recommenders_tf.layers import FeatureEmbedding, WindowConvolution
+from recommenders_tf.layers import Dropout, FeatureEmbedding, WindowConvolution
 from recommenders_tf.models.sequence_retriever import SequenceRetriever
 from recommenders_tf.registry import register
-from recommenders_tf.schema import FeatureSchema
+from recommenders_tf.schema import FeatureSchema, SchemaError
 from recommenders_tf.search_space import Choice, Range
 from recommenders_tf.tasks.next_item_task import NextItemTask
 
@@ -51,7 +51,7 @@ class Caser(SequenceRetriever):
         **kwargs: Of the Keras model.
 
     Raises:
-        SchemaError: There is no such sequence, no event time, or the item id grows.
+        SchemaError: There is no such sequence, no event time, or the id of items or users grows.
         ValueError: `window` or `targets` is below 1, or `num_negatives` is.
 
     Example:
@@ -86,6 +86,11 @@ class Caser(SequenceRetriever):
         )
         if targets < 1:
             raise ValueError(f"`targets` must be at least 1; it is {targets}.")
+        if schema.user_id.growing:
+            raise SchemaError(
+                f"Column `{schema.user_id.name}` grows, and sequences side by side in a row cannot "
+                "let it: give it `hash_buckets` in place of `growing`."
+            )
         self.window = window
         self.targets = targets
         self.horizontal = horizontal
@@ -108,7 +113,7 @@ class Caser(SequenceRetriever):
             experimental_autocast=False,
         )
         self.convolve = WindowConvolution(window, horizontal, vertical, name="convolve")
-        self.drop = tf.keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
         self.dense = tf.keras.layers.Dense(embedding_dim, "relu", name="dense")
 
     def encode(self, vectors: tf.Tensor, remaining: tf.Tensor, training: bool = False) -> tf.Tensor:

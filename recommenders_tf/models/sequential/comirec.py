@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from recommenders_tf.layers import InterestAttention, InterestRouting, visible_steps
+from recommenders_tf.layers import Dropout, InterestAttention, InterestRouting, visible_steps
 from recommenders_tf.models.multi_interest_retriever import MultiInterestRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
@@ -85,7 +85,7 @@ class ComiRec(MultiInterestRetriever):
         self.extractor = extractor
         self.dropout = dropout
         self.num_negatives = num_negatives
-        self.drop = tf.keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
         self.extract = (
             InterestAttention(interests, self.column.max_length or 0, name="extract")
             if extractor == "attention"

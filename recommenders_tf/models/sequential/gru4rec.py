@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from recommenders_tf.layers import AttentionGRU
+from recommenders_tf.layers import AttentionGRU, Dropout
 from recommenders_tf.models.sequence_retriever import SequenceRetriever
 from recommenders_tf.optimizers import Adagrad
 from recommenders_tf.registry import register
@@ -88,7 +88,7 @@ class GRU4Rec(SequenceRetriever):
         self.num_negatives = num_negatives
         self.sample_power = sample_power
         self.penalty = penalty
-        self.drop = tf.keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
         self.recur = AttentionGRU(embedding_dim, "gru", name="recur")
 
     def default_optimizer(self) -> tf.keras.optimizers.Optimizer:

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from recommenders_tf.layers import AttentionGRU, visible_steps
+from recommenders_tf.layers import AttentionGRU, Dropout, visible_steps
 from recommenders_tf.models.sequence_retriever import SequenceRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
@@ -28,8 +28,8 @@ class NARM(SequenceRetriever):
     The last state is what the session does as a whole; the sum is its main purpose, with
     αₜⱼ = vᵀ σ(A₁ hₜ + A₂ hⱼ) over all steps j up to t, not normalized (eq. 4 to 9). Both are
     decoded bilinearly (eq. 10), and the loss is the softmax over all items (eq. 11). The scores
-    have no bias. All steps of a session are trained at once, for which the states of all pairs
-    are in memory: rows × steps² × `hidden_dim`.
+    have no bias. All steps of a session are trained at once, for which all pairs of states are in
+    memory, rows × steps² × `hidden_dim` numbers several times: take batches of some 100 rows.
 
     When to choose it:
         Where sessions wander off what they are about, and `gru4rec` follows the last click too
@@ -79,8 +79,8 @@ class NARM(SequenceRetriever):
         self.dropout = dropout
         self.state_dropout = state_dropout
         self.num_negatives = num_negatives
-        self.drop = tf.keras.layers.Dropout(dropout)
-        self.drop_state = tf.keras.layers.Dropout(state_dropout)
+        self.drop = Dropout(dropout)
+        self.drop_state = Dropout(state_dropout)
         self.recur = AttentionGRU(hidden_dim, "gru", name="recur")
         dense = tf.keras.layers.Dense
         self.of_last = dense(hidden_dim, use_bias=False, name="of_last")

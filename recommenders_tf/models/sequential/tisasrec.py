@@ -10,6 +10,7 @@ import tensorflow as tf
 from recommenders_tf.data.sequence_rows import STEP
 from recommenders_tf.features import INTERACTION_TIMES
 from recommenders_tf.layers import (
+    Dropout,
     PositionEmbedding,
     TransformerBlock,
     time_intervals,
@@ -116,7 +117,7 @@ class TiSASRec(SequenceRetriever):
             for number in range(blocks)
         ]
         self.norm = tf.keras.layers.LayerNormalization(name="norm")
-        self.drop = tf.keras.layers.Dropout(dropout)
+        self.drop = Dropout(dropout)
 
     def interaction_columns(self) -> list[Column]:
         """Return what the model reads of past events when it answers: their times."""

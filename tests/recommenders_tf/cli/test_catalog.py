@@ -32,6 +32,8 @@ def test_models_as_json():
             "learning_rate": {"least": 1e-4, "most": 0.1, "scale": "log"},
             "dropout": {"least": 0.0, "most": 0.8, "scale": "linear"},
             "temperature": {"least": 0.02, "most": 1.0, "scale": "log"},
+            "num_negatives": {"options": [0, 1, 4]},
+            "num_hard_negatives": {"options": [0, 20, 100]},
         },
     }
 

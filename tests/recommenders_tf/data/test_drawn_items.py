@@ -69,3 +69,12 @@ def test_columns_of_arrays_serve_as_well(encoded) -> None:
 def test_a_batch_without_draws_is_told(encoded) -> None:
     with pytest.raises(SchemaError, match="lacks the column `drawn/item_id`"):
         drawn_items(next(iter(encoded.batches(4)))[0], encoded.schema)
+
+
+def test_events_of_unknown_items_are_refused(encoded) -> None:
+    batch = encoded.gather(tf.range(9, dtype=tf.int64))[0]
+    arrays = {name: value.numpy() for name, value in batch.items()}
+    arrays["item_id"][:] = 1
+    data = rtf.data.ColumnarData(arrays, encoded.schema)
+    with pytest.raises(ValueError, match="None of the 9 events has a known `item_id`"):
+        DrawnItems(data, 1)

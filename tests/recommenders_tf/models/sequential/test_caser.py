@@ -1,9 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import recommenders_tf as rtf
 from recommenders_tf.data.sequence_rows import REMAINING, STEP, TARGETS
+from recommenders_tf.schema import SchemaError
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +98,6 @@ def test_who_is_asked_for_counts(model) -> None:
 def test_bad_arguments_are_named(model) -> None:
     with pytest.raises(ValueError, match="`targets` must be at least 1; it is 0"):
         rtf.models.Caser(model.schema, targets=0)
+    growing = dataclasses.replace(model.schema.user_id, growing=True, max_vocabulary=50)
+    with pytest.raises(SchemaError, match="`user_id` grows"):
+        rtf.models.Caser(model.schema.replace([growing]))
