@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from recommenders_tf import features
+from recommenders_tf.index import kinds
 from recommenders_tf.index.exact import EXCLUDED_SCORE, exact_top_k, hide
 from recommenders_tf.schema import Column, Kind, Role
 from recommenders_tf.serving_tables import UNKNOWN_ROW, Histories, ServingTables
@@ -58,6 +59,8 @@ class ServingGraph(tf.Module):
         retriever: Model with `encode_query`, `encode_candidate` and `score_candidates`.
         ranker: Model that scores pairs; with a retriever it orders what that one found.
         num_retrieved: Items that the retriever hands to the ranker.
+        index: Kind of index that finds the retriever's items, or its settings; see `kinds`. None
+            scores all.
     """
 
     def __init__(
@@ -66,12 +69,14 @@ class ServingGraph(tf.Module):
         retriever: Any = None,
         ranker: Ranker | None = None,
         num_retrieved: int = DEFAULT_RETRIEVED,
+        index: Any = None,
     ) -> None:
         super().__init__(name="serving_graph")
         self.tables = tables
         self.retriever = retriever
         self.ranker = ranker
         self.num_retrieved = num_retrieved
+        self.index: Any = None
         self.context = [c for c in tables.schema.stored if c.role is Role.CONTEXT]
         self._reads_interactions = getattr(retriever, "reads_interactions", False)
         self._details = retriever.interaction_columns() if self._reads_interactions else []
@@ -79,12 +84,39 @@ class ServingGraph(tf.Module):
             tables.histories.add_details(tables.encoder, self._details)
             rows = tf.range(tables.items.size, dtype=tf.int64)
             vectors = retriever.encode_candidates(tables.items.gather(rows))
-            self.candidates = tf.Variable(vectors, trainable=False, name="candidates")
+            if index is None:
+                self.candidates = tf.Variable(vectors, trainable=False, name="candidates")
+            else:
+                known = tf.cast(vectors[UNKNOWN_ROW + 1 :], tf.float32)
+                self.index = kinds.stock_index(index, known.numpy())
             self.recommend = self._function(self._recommend, top_k_inputs())
             self.retrieve = self._function(self._retrieve, top_k_inputs())
         if ranker is not None:
             self.rank = self._function(self._rank, rank_inputs())
         self.score = self._function(self._score, pair_inputs())
+
+    def with_index(self, index: Any) -> ServingGraph:
+        """Return the same graph, but that an index finds the items.
+
+        Args:
+            index: Kind of index, `exact`, `ivf` or `ivf_pq`, or its settings; None scores all.
+
+        Raises:
+            ValueError: The model retrieves nothing, or does not score by an inner product.
+        """
+        if index is None:
+            return self
+        if self.retriever is None:
+            raise ValueError(
+                "A ranking model scores the pairs that it is given, so there are no items for "
+                f"`index` {index!r} to find: leave it out, or export a retriever or a cascade."
+            )
+        if not self.retriever.scores_inner_product:
+            raise ValueError(
+                f"Model `{self.retriever.name}` does not score by the inner product of a query and "
+                f"an item vector, which `index` {index!r} searches by: export it without one."
+            )
+        return ServingGraph(self.tables, self.retriever, self.ranker, self.num_retrieved, index)
 
     @property
     def scorer(self) -> Scorer:
@@ -115,7 +147,15 @@ class ServingGraph(tf.Module):
         history = histories.rows(user_rows)
         query = self._query(user_rows, history, context)
         query |= self._interactions(user_rows, history, histories)
-        return self.retriever.score_candidates(self.retriever.encode_query(query), self.candidates)
+        return self._scores_of_all(self.retriever.encode_query(query))
+
+    def _scores_of_all(self, vectors: tf.Tensor) -> tf.Tensor:
+        """Return the score of every query with every item row, float32 `[batch, rows]`."""
+        if self.index is None:
+            return self.retriever.score_candidates(vectors, self.candidates)
+        # The index lacks the unknown item, which comes first.
+        candidates = tf.pad(self.index.vectors(), [[1, 0], [0, 0]])
+        return self.retriever.score_candidates(tf.cast(vectors, tf.float32), candidates)
 
     def _query(
         self, user_rows: tf.Tensor, history: tf.RaggedTensor, context: Mapping[str, tf.Tensor]
@@ -155,12 +195,54 @@ class ServingGraph(tf.Module):
         seen = self._history(user_rows, history)
         query = self._query(user_rows, seen, fill_all(context, batch))
         vectors = self.retriever.encode_query(query | self._interactions(user_rows, seen))
-        scores = self.retriever.score_candidates(vectors, self.candidates)
         asked = self.tables.items.rows(fill(candidates, batch))
         anything = tf.equal(tf.shape(candidates)[1], 0)
-        scores = tf.cond(anything, lambda: scores, lambda: _only(scores, asked))
-        best, rows = exact_top_k(_without(scores, seen, exclude_seen), None, k)
+        search = self._all_scored if self.index is None else self._indexed
+        best, rows = search(vectors, seen, exclude_seen, (asked, anything), k)
         return best, rows, query
+
+    def _all_scored(
+        self,
+        vectors: tf.Tensor,
+        seen: tf.RaggedTensor,
+        exclude_seen: tf.Tensor,
+        candidates: tuple[tf.Tensor, tf.Tensor],
+        k: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return scores and item rows of the best k, by scoring all items."""
+        scores, (asked, anything) = self._scores_of_all(vectors), candidates
+        items = self.tables.items.size
+
+        def only() -> tf.Tensor:
+            return _only(tf.gather(scores, asked, batch_dims=1), asked, items)
+
+        scores = tf.cond(anything, lambda: scores, only)
+        return exact_top_k(_without(scores, seen, exclude_seen), None, k)
+
+    def _indexed(
+        self,
+        vectors: tf.Tensor,
+        seen: tf.RaggedTensor,
+        exclude_seen: tf.Tensor,
+        candidates: tuple[tf.Tensor, tf.Tensor],
+        k: tf.Tensor,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return scores and item rows of the best k, as the index finds them."""
+        vectors, (asked, anything) = tf.cast(vectors, tf.float32), candidates
+        first = UNKNOWN_ROW + 1  # the index lacks the unknown item, which comes before
+
+        def found() -> tuple[tf.Tensor, tf.Tensor]:
+            excluded = tf.cond(exclude_seen, lambda: seen, lambda: seen[:, :0])
+            excluded = excluded.with_flat_values(excluded.flat_values - first)
+            scores, rows = self.index.search_rows(vectors, k, excluded)
+            return scores, rows + first
+
+        def among_asked() -> tuple[tf.Tensor, tf.Tensor]:
+            items = self.index.vectors_of(tf.maximum(asked - first, 0))
+            scores = _only(tf.linalg.matvec(items, vectors), asked, self.tables.items.size)
+            return exact_top_k(_without(scores, seen, exclude_seen), None, k)
+
+        return tf.cond(anything, found, among_asked)
 
     def _history(self, user_rows: tf.Tensor, recent: tf.Tensor) -> tf.RaggedTensor:
         """Return stored and recent item rows of each user, oldest first."""
@@ -292,12 +374,12 @@ class ServingGraph(tf.Module):
         return with_signature(function, {**inputs, **context})
 
 
-def _only(scores: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """Return the scores with those of all columns but the named ones at -inf, `[batch, items]`."""
+def _only(scores: tf.Tensor, columns: tf.Tensor, width: int) -> tf.Tensor:
+    """Return scores `[batch, named]` in the columns named, and -inf elsewhere `[batch, width]`."""
     rows = tf.repeat(tf.range(tf.shape(columns, tf.int64)[0]), tf.shape(columns)[1])
     places = tf.stack([rows, tf.reshape(columns, [-1])], axis=1)
-    nothing = tf.fill(tf.shape(scores), EXCLUDED_SCORE)
-    return tf.tensor_scatter_nd_update(nothing, places, tf.gather_nd(scores, places))
+    nothing = tf.fill([tf.shape(columns)[0], width], EXCLUDED_SCORE)
+    return tf.tensor_scatter_nd_update(nothing, places, tf.reshape(scores, [-1]))
 
 
 def _without(scores: tf.Tensor, seen: tf.RaggedTensor, exclude_seen: tf.Tensor | bool) -> tf.Tensor:
