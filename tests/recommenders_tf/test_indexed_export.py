@@ -26,6 +26,7 @@ print(json.dumps([[i.decode() for i in row] for row in answer["item_id"].numpy()
 
 @pytest.fixture(scope="module")
 def fitted(planted_log):
+    tf.keras.utils.set_random_seed(0)
     train = rtf.data.encode(planted_log)
     model, ranker = rtf.models.TwoTower(train.schema), rtf.models.WideDeep(train.schema)
     for own in (model, ranker):
