@@ -12,8 +12,8 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from recommenders_tf import features
-from recommenders_tf.index import kinds
-from recommenders_tf.index.exact import EXCLUDED_SCORE, exact_top_k, hide
+from recommenders_tf.index.exact import EXCLUDED_SCORE, exact_top_k
+from recommenders_tf.item_search import AllItems, IndexedItems, without
 from recommenders_tf.schema import Column, Kind, Role
 from recommenders_tf.serving_tables import UNKNOWN_ROW, Histories, ServingTables
 from recommenders_tf.signature_inputs import (
@@ -76,7 +76,6 @@ class ServingGraph(tf.Module):
         self.retriever = retriever
         self.ranker = ranker
         self.num_retrieved = num_retrieved
-        self.index: Any = None
         self.context = [c for c in tables.schema.stored if c.role is Role.CONTEXT]
         self._reads_interactions = getattr(retriever, "reads_interactions", False)
         self._details = retriever.interaction_columns() if self._reads_interactions else []
@@ -84,11 +83,8 @@ class ServingGraph(tf.Module):
             tables.histories.add_details(tables.encoder, self._details)
             rows = tf.range(tables.items.size, dtype=tf.int64)
             vectors = retriever.encode_candidates(tables.items.gather(rows))
-            if index is None:
-                self.candidates = tf.Variable(vectors, trainable=False, name="candidates")
-            else:
-                known = tf.cast(vectors[UNKNOWN_ROW + 1 :], tf.float32)
-                self.index = kinds.stock_index(index, known.numpy())
+            found = (retriever.score_candidates, vectors)
+            self.items = AllItems(*found) if index is None else IndexedItems(*found, index)
             self.recommend = self._function(self._recommend, top_k_inputs())
             self.retrieve = self._function(self._retrieve, top_k_inputs())
         if ranker is not None:
@@ -147,15 +143,7 @@ class ServingGraph(tf.Module):
         history = histories.rows(user_rows)
         query = self._query(user_rows, history, context)
         query |= self._interactions(user_rows, history, histories)
-        return self._scores_of_all(self.retriever.encode_query(query))
-
-    def _scores_of_all(self, vectors: tf.Tensor) -> tf.Tensor:
-        """Return the score of every query with every item row, float32 `[batch, rows]`."""
-        if self.index is None:
-            return self.retriever.score_candidates(vectors, self.candidates)
-        # The index lacks the unknown item, which comes first.
-        candidates = tf.pad(self.index.vectors(), [[1, 0], [0, 0]])
-        return self.retriever.score_candidates(tf.cast(vectors, tf.float32), candidates)
+        return self.items.scores(self.retriever.encode_query(query))
 
     def _query(
         self, user_rows: tf.Tensor, history: tf.RaggedTensor, context: Mapping[str, tf.Tensor]
@@ -196,53 +184,13 @@ class ServingGraph(tf.Module):
         query = self._query(user_rows, seen, fill_all(context, batch))
         vectors = self.retriever.encode_query(query | self._interactions(user_rows, seen))
         asked = self.tables.items.rows(fill(candidates, batch))
-        anything = tf.equal(tf.shape(candidates)[1], 0)
-        search = self._all_scored if self.index is None else self._indexed
-        best, rows = search(vectors, seen, exclude_seen, (asked, anything), k)
+        hidden = tf.cond(exclude_seen, lambda: seen, lambda: seen[:, :0])
+        best, rows = tf.cond(
+            tf.equal(tf.shape(candidates)[1], 0),
+            lambda: self.items.best(vectors, hidden, k),
+            lambda: self.items.best_among(vectors, asked, hidden, k),
+        )
         return best, rows, query
-
-    def _all_scored(
-        self,
-        vectors: tf.Tensor,
-        seen: tf.RaggedTensor,
-        exclude_seen: tf.Tensor,
-        candidates: tuple[tf.Tensor, tf.Tensor],
-        k: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return scores and item rows of the best k, by scoring all items."""
-        scores, (asked, anything) = self._scores_of_all(vectors), candidates
-        items = self.tables.items.size
-
-        def only() -> tf.Tensor:
-            return _only(tf.gather(scores, asked, batch_dims=1), asked, items)
-
-        scores = tf.cond(anything, lambda: scores, only)
-        return exact_top_k(_without(scores, seen, exclude_seen), None, k)
-
-    def _indexed(
-        self,
-        vectors: tf.Tensor,
-        seen: tf.RaggedTensor,
-        exclude_seen: tf.Tensor,
-        candidates: tuple[tf.Tensor, tf.Tensor],
-        k: tf.Tensor,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return scores and item rows of the best k, as the index finds them."""
-        vectors, (asked, anything) = tf.cast(vectors, tf.float32), candidates
-        first = UNKNOWN_ROW + 1  # the index lacks the unknown item, which comes before
-
-        def found() -> tuple[tf.Tensor, tf.Tensor]:
-            excluded = tf.cond(exclude_seen, lambda: seen, lambda: seen[:, :0])
-            excluded = excluded.with_flat_values(excluded.flat_values - first)
-            scores, rows = self.index.search_rows(vectors, k, excluded)
-            return scores, rows + first
-
-        def among_asked() -> tuple[tf.Tensor, tf.Tensor]:
-            items = self.index.vectors_of(tf.maximum(asked - first, 0))
-            scores = _only(tf.linalg.matvec(items, vectors), asked, self.tables.items.size)
-            return exact_top_k(_without(scores, seen, exclude_seen), None, k)
-
-        return tf.cond(anything, found, among_asked)
 
     def _history(self, user_rows: tf.Tensor, recent: tf.Tensor) -> tf.RaggedTensor:
         """Return stored and recent item rows of each user, oldest first."""
@@ -346,7 +294,7 @@ class ServingGraph(tf.Module):
             users = raw[schema.user_id.name]
             scores = self.catalogue_scores(users, self.tables.histories, context)
             seen = self.tables.histories.rows(self.tables.users.rows(users))
-            scores = _without(scores, seen, True)
+            scores = without(scores, seen)
             items = self.tables.items.rows(raw[schema.item_id.name])
             own = tf.gather(scores, items[:, tf.newaxis], batch_dims=1)
             # Ties count against the model, as offline.
@@ -372,20 +320,3 @@ class ServingGraph(tf.Module):
                 tf.TensorSpec([None] * rank, spec.dtype), tf.zeros([0] * rank, spec.dtype)
             )
         return with_signature(function, {**inputs, **context})
-
-
-def _only(scores: tf.Tensor, columns: tf.Tensor, width: int) -> tf.Tensor:
-    """Return scores `[batch, named]` in the columns named, and -inf elsewhere `[batch, width]`."""
-    rows = tf.repeat(tf.range(tf.shape(columns, tf.int64)[0]), tf.shape(columns)[1])
-    places = tf.stack([rows, tf.reshape(columns, [-1])], axis=1)
-    nothing = tf.fill([tf.shape(columns)[0], width], EXCLUDED_SCORE)
-    return tf.tensor_scatter_nd_update(nothing, places, tf.reshape(scores, [-1]))
-
-
-def _without(scores: tf.Tensor, seen: tf.RaggedTensor, exclude_seen: tf.Tensor | bool) -> tf.Tensor:
-    """Return the scores without the unknown item and, where asked for, what each row has seen."""
-    batch = tf.shape(scores, tf.int64)[0]
-    count = tf.where(exclude_seen, tf.shape(seen.flat_values)[0], 0)
-    rows = tf.concat([tf.range(batch), seen.value_rowids()[:count]], axis=0)
-    unknown = tf.fill([batch], tf.constant(UNKNOWN_ROW, tf.int64))
-    return hide(scores, rows, tf.concat([unknown, seen.flat_values[:count]], axis=0))

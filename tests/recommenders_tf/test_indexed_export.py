@@ -98,7 +98,6 @@ def test_the_evaluate_signature_scores_all(planted_log, fitted, tmp_path) -> Non
     """An index takes the place of the item vectors, and gives them back."""
     model = fitted[0]
     graph = model.serving_graph().with_index(IVFConfig(lists=10))
-    assert not hasattr(graph, "candidates")
     users = tf.constant(planted_log.users["user_id"].tolist()[:9])
     histories = graph.tables.histories
     context = {"device": tf.constant([""] * 9)}
