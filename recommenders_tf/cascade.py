@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -57,13 +58,17 @@ class Cascade:
         """Return the k best items of every user, in raw ids; see `Retriever.recommend`."""
         return recommend_frame(self.graph, users, k, exclude_seen, candidates, history)
 
-    def export(self, path: str | pathlib.Path) -> pathlib.Path:
-        """Write both models, the index and the tables as one SavedModel.
+    def export(self, path: str | pathlib.Path, index: Any = None) -> pathlib.Path:
+        """Write both models, the item vectors and the tables as one SavedModel.
 
         Args:
             path: Folder to write; a number as its last part makes it a version to serve.
+            index: What finds the retriever's items; see `Retriever.export`.
 
         Returns:
             The folder.
+
+        Raises:
+            ValueError: The retriever does not score by an inner product, and so takes no `index`.
         """
-        return export_graph(self.graph, path)
+        return export_graph(self.graph.with_index(index), path)

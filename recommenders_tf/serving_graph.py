@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from recommenders_tf import features
-from recommenders_tf.index.exact import EXCLUDED_SCORE, exact_top_k, hide
+from recommenders_tf.index.exact import EXCLUDED_SCORE, exact_top_k
+from recommenders_tf.item_search import AllItems, IndexedItems, without
 from recommenders_tf.schema import Column, Kind, Role
 from recommenders_tf.serving_tables import UNKNOWN_ROW, Histories, ServingTables
 from recommenders_tf.signature_inputs import (
@@ -58,6 +59,8 @@ class ServingGraph(tf.Module):
         retriever: Model with `encode_query`, `encode_candidate` and `score_candidates`.
         ranker: Model that scores pairs; with a retriever it orders what that one found.
         num_retrieved: Items that the retriever hands to the ranker.
+        index: Kind of index that finds the retriever's items, or its settings; see `kinds`. None
+            scores all.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class ServingGraph(tf.Module):
         retriever: Any = None,
         ranker: Ranker | None = None,
         num_retrieved: int = DEFAULT_RETRIEVED,
+        index: Any = None,
     ) -> None:
         super().__init__(name="serving_graph")
         self.tables = tables
@@ -79,12 +83,36 @@ class ServingGraph(tf.Module):
             tables.histories.add_details(tables.encoder, self._details)
             rows = tf.range(tables.items.size, dtype=tf.int64)
             vectors = retriever.encode_candidates(tables.items.gather(rows))
-            self.candidates = tf.Variable(vectors, trainable=False, name="candidates")
+            found = (retriever.score_candidates, vectors)
+            self.items = AllItems(*found) if index is None else IndexedItems(*found, index)
             self.recommend = self._function(self._recommend, top_k_inputs())
             self.retrieve = self._function(self._retrieve, top_k_inputs())
         if ranker is not None:
             self.rank = self._function(self._rank, rank_inputs())
         self.score = self._function(self._score, pair_inputs())
+
+    def with_index(self, index: Any) -> ServingGraph:
+        """Return the same graph, but that an index finds the items.
+
+        Args:
+            index: Kind of index, `exact`, `ivf` or `ivf_pq`, or its settings; None scores all.
+
+        Raises:
+            ValueError: The model retrieves nothing, or does not score by an inner product.
+        """
+        if index is None:
+            return self
+        if self.retriever is None:
+            raise ValueError(
+                "A ranking model scores the pairs that it is given, so there are no items for "
+                f"`index` {index!r} to find: leave it out, or export a retriever or a cascade."
+            )
+        if not self.retriever.scores_inner_product:
+            raise ValueError(
+                f"Model `{self.retriever.name}` does not score by the inner product of a query and "
+                f"an item vector, which `index` {index!r} searches by: export it without one."
+            )
+        return ServingGraph(self.tables, self.retriever, self.ranker, self.num_retrieved, index)
 
     @property
     def scorer(self) -> Scorer:
@@ -115,7 +143,7 @@ class ServingGraph(tf.Module):
         history = histories.rows(user_rows)
         query = self._query(user_rows, history, context)
         query |= self._interactions(user_rows, history, histories)
-        return self.retriever.score_candidates(self.retriever.encode_query(query), self.candidates)
+        return self.items.scores(self.retriever.encode_query(query))
 
     def _query(
         self, user_rows: tf.Tensor, history: tf.RaggedTensor, context: Mapping[str, tf.Tensor]
@@ -155,11 +183,13 @@ class ServingGraph(tf.Module):
         seen = self._history(user_rows, history)
         query = self._query(user_rows, seen, fill_all(context, batch))
         vectors = self.retriever.encode_query(query | self._interactions(user_rows, seen))
-        scores = self.retriever.score_candidates(vectors, self.candidates)
         asked = self.tables.items.rows(fill(candidates, batch))
-        anything = tf.equal(tf.shape(candidates)[1], 0)
-        scores = tf.cond(anything, lambda: scores, lambda: _only(scores, asked))
-        best, rows = exact_top_k(_without(scores, seen, exclude_seen), None, k)
+        hidden = tf.cond(exclude_seen, lambda: seen, lambda: seen[:, :0])
+        best, rows = tf.cond(
+            tf.equal(tf.shape(candidates)[1], 0),
+            lambda: self.items.best(vectors, hidden, k),
+            lambda: self.items.best_among(vectors, asked, hidden, k),
+        )
         return best, rows, query
 
     def _history(self, user_rows: tf.Tensor, recent: tf.Tensor) -> tf.RaggedTensor:
@@ -264,7 +294,7 @@ class ServingGraph(tf.Module):
             users = raw[schema.user_id.name]
             scores = self.catalogue_scores(users, self.tables.histories, context)
             seen = self.tables.histories.rows(self.tables.users.rows(users))
-            scores = _without(scores, seen, True)
+            scores = without(scores, seen)
             items = self.tables.items.rows(raw[schema.item_id.name])
             own = tf.gather(scores, items[:, tf.newaxis], batch_dims=1)
             # Ties count against the model, as offline.
@@ -290,20 +320,3 @@ class ServingGraph(tf.Module):
                 tf.TensorSpec([None] * rank, spec.dtype), tf.zeros([0] * rank, spec.dtype)
             )
         return with_signature(function, {**inputs, **context})
-
-
-def _only(scores: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """Return the scores with those of all columns but the named ones at -inf, `[batch, items]`."""
-    rows = tf.repeat(tf.range(tf.shape(columns, tf.int64)[0]), tf.shape(columns)[1])
-    places = tf.stack([rows, tf.reshape(columns, [-1])], axis=1)
-    nothing = tf.fill(tf.shape(scores), EXCLUDED_SCORE)
-    return tf.tensor_scatter_nd_update(nothing, places, tf.gather_nd(scores, places))
-
-
-def _without(scores: tf.Tensor, seen: tf.RaggedTensor, exclude_seen: tf.Tensor | bool) -> tf.Tensor:
-    """Return the scores without the unknown item and, where asked for, what each row has seen."""
-    batch = tf.shape(scores, tf.int64)[0]
-    count = tf.where(exclude_seen, tf.shape(seen.flat_values)[0], 0)
-    rows = tf.concat([tf.range(batch), seen.value_rowids()[:count]], axis=0)
-    unknown = tf.fill([batch], tf.constant(UNKNOWN_ROW, tf.int64))
-    return hide(scores, rows, tf.concat([unknown, seen.flat_values[:count]], axis=0))

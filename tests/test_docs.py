@@ -53,6 +53,13 @@ def test_the_tutorial_on_next_items_works(capsys, tmp_path, monkeypatch):
     assert set(eval(answer)) == {"i11", "i12", "i13"}
 
 
+def test_the_programs_of_index_search_work(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for program in programs("docs/index-search.md"):
+        exec(compile(program, "docs/index-search.md", "exec"), {"__name__": "__main__"})
+    assert capsys.readouterr().out.endswith("new 4999\n")
+
+
 def test_the_programs_of_metrics_work(capsys):
     for program in programs("docs/metrics.md"):
         exec(compile(program, "docs/metrics.md", "exec"), {"__name__": "__main__"})

@@ -18,10 +18,12 @@ from benchmarks.speed.worker import ANSWER
 
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 MATRIX_PEERS_PYTHON = ROOT / ".venv-matrix-peers" / "bin" / "python"
+RETRIEVAL_PEERS_PYTHON = ROOT / ".venv-retrieval-peers" / "bin" / "python"
 _PYTHONS = {
     "deepctr_peer": PEERS_PYTHON,
     "implicit_peer": MATRIX_PEERS_PYTHON,
     "recbole_peer": MATRIX_PEERS_PYTHON,
+    "benchmarks.retrieval.hnswlib_peer": RETRIEVAL_PEERS_PYTHON,
 }
 
 
@@ -29,7 +31,7 @@ class Worker:
     """A contender in a process of its own, asked by method calls.
 
     Args:
-        contender: Module of `benchmarks.speed` with a function `start`.
+        contender: Module with a function `start`; one without a dot is of `benchmarks.speed`.
         threads: Threads it may use, each on a processor of its own.
         case: What it trains, if it trains a model.
         **settings: Further arguments of `start`.

@@ -41,16 +41,16 @@ def row(
     """
     return {
         "work": work,
-        "ours": _rounded(ours),
+        "ours": rounded(ours),
         "peer": peer,
-        "peer_value": _rounded(peer_value),
-        "ratio": _rounded(ours / peer_value) if ours and peer_value else None,
-        "limit": _rounded(limit),
-        "share_of_limit": _rounded(ours / limit) if ours and limit else None,
+        "peer_value": rounded(peer_value),
+        "ratio": rounded(ours / peer_value) if ours and peer_value else None,
+        "limit": rounded(limit),
+        "share_of_limit": rounded(ours / limit) if ours and limit else None,
         "unit": unit,
-        "cpu_over_wall": _rounded(cpu_over_wall),
-        **{name: _rounded(value) for name, value in details.items()},
-        "command": _command(),
+        "cpu_over_wall": rounded(cpu_over_wall),
+        **{name: rounded(value) for name, value in details.items()},
+        "command": command(),
         "commit": commit(),
         "machine": machine(),
     }
@@ -87,15 +87,16 @@ def machine() -> str:
     return f"{name} ({family}), {os.cpu_count()} cores, {memory:.0f} GiB, {' '.join(flags)}"
 
 
-def _command() -> str:
+def command() -> str:
+    """Return the command that runs."""
     module = pathlib.Path(sys.argv[0]).parent.name
     return shlex.join(["python", "-m", f"benchmarks.{module}", *sys.argv[1:]])
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """Return numbers with four digits that count."""
     if isinstance(value, dict):
-        return {key: _rounded(part) for key, part in value.items()}
+        return {key: rounded(part) for key, part in value.items()}
     if isinstance(value, float):
         return float(f"{value:.4g}") if abs(value) < 1e4 else round(value)
     return value

@@ -20,7 +20,9 @@ def main() -> None:
     threads = settings.pop("threads")
     if importlib.util.find_spec("tensorflow"):  # some peers live without it
         _set_up_tensorflow(threads)
-    module = importlib.import_module(f"benchmarks.speed.{settings.pop('contender')}")
+    contender = settings.pop("contender")
+    name = contender if "." in contender else f"benchmarks.speed.{contender}"
+    module = importlib.import_module(name)
     if "case" in settings:
         settings["case"] = Case(**settings["case"])
     session = module.start(**settings)

@@ -30,6 +30,14 @@ def export(
             help="A second run, of kind ranking, that puts in order what the first one finds.",
         ),
     ] = None,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="What finds the items of a large catalogue: exact, ivf or ivf_pq. All run on any "
+            "TF Serving; the latter two look at a part of the items. Without one, all are scored.",
+        ),
+    ] = None,
 ) -> None:
     """Write a trained model as a SavedModel that TF Serving loads.
 
@@ -38,12 +46,13 @@ def export(
     Examples:
       recommenders-tf export runs/two_tower-movielens-100k models/movies
       recommenders-tf export runs/two_tower models/movies --ranker runs/wide_deep
+      recommenders-tf export runs/two_tower models/movies --index ivf
     """
     version = _version(path)
     model = Run.find(run).load()
     if ranker is None:
         with working("Exporting"):
-            model.export(version)
+            model.export(version, index)
     else:
         second = Run.find(ranker).load()
         if (model.kind, second.kind) != ("retrieval", "ranking"):
@@ -56,7 +65,7 @@ def export(
             from recommenders_tf.models.ranker import Ranker
             from recommenders_tf.models.retriever import Retriever
 
-            Cascade(cast(Retriever, model), cast(Ranker, second)).export(version)
+            Cascade(cast(Retriever, model), cast(Ranker, second)).export(version, index)
     print(version)
     note(f"Next: recommenders-tf serve {version.parent}")
 

@@ -47,10 +47,11 @@ class IVFPQConfig(IVFConfig):
         for name in ("subspaces", "codes", "rescored"):
             if (value := getattr(self, name)) is not None and value < 1:
                 raise ValueError(f"`{name}` must be at least 1; it is {value}.")
-        if (self.subspaces or 1) * self.codes > _MOST_CODES:
+        parts = self.subspaces or 1
+        if parts * self.codes > _MOST_CODES:
             raise ValueError(
-                f"{self.subspaces} `subspaces` of {self.codes} `codes` are more than the "
-                f"{_MOST_CODES} that there can be: take at most {_MOST_CODES // self.subspaces}."
+                f"{parts} `subspaces` of {self.codes} `codes` are more than the {_MOST_CODES} that "
+                f"there can be: take at most {_MOST_CODES // parts}."
             )
 
 

@@ -303,18 +303,24 @@ class Recommender(tfrs.models.Model):
             blocks.append(graph.score(**inputs)["score"].numpy())
         return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
-    def export(self, path: str | pathlib.Path) -> pathlib.Path:
+    def export(self, path: str | pathlib.Path, index: Any = None) -> pathlib.Path:
         """Write a SavedModel that any TF Serving loads; see `recommenders_tf.export`.
 
         Args:
             path: Folder to write; a number as its last part makes it a version to serve.
+            index: What finds the items in a large catalogue, instead of scoring all: `exact`,
+                `ivf` or `ivf_pq`, or settings such as `recommenders_tf.index.IVFConfig`.
 
         Returns:
             The folder.
+
+        Raises:
+            ValueError: The model does not retrieve items by an inner product, and so takes no
+                `index`.
         """
         from recommenders_tf.export import export_graph
 
-        return export_graph(self.serving_graph(), path)
+        return export_graph(self.serving_graph().with_index(index), path)
 
     def _loss_gradients(self, data: Any) -> tuple[tf.Tensor, list[Any]]:
         with tf.GradientTape() as tape:

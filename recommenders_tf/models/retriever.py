@@ -37,6 +37,11 @@ class Retriever(Recommender):
         """Return the score of every query with every candidate, float32 `[batch, items]`."""
         return tf.cast(tf.matmul(query, candidates, transpose_b=True), tf.float32)
 
+    @property
+    def scores_inner_product(self) -> bool:
+        """Whether a score is nothing but the inner product, which an index searches by."""
+        return type(self).score_candidates is Retriever.score_candidates
+
     def call(self, inputs: Mapping[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the logits of pairs, float32 `[batch, 1]`."""
         query, candidate = self.encode_query(inputs), self.encode_candidates(inputs)

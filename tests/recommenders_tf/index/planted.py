@@ -2,14 +2,17 @@
 
 import numpy as np
 
-from recommenders_tf.index import ExactConfig, IVFConfig, IVFPQConfig
+from recommenders_tf.index import ExactConfig, FaissConfig, IVFConfig, IVFPQConfig, ScannConfig
 
 CONFIGS = {
     "exact": ("exact", ExactConfig()),
     "exact_bfloat16": ("exact", ExactConfig(dtype="bfloat16")),
     "ivf": ("ivf", IVFConfig(lists=40, probes=12)),
     "ivf_bfloat16": ("ivf", IVFConfig(lists=40, probes=12, dtype="bfloat16")),
-    "ivf_pq": ("ivf_pq", IVFPQConfig(lists=40, probes=12, subspaces=4)),
+    "ivf_pq": ("ivf_pq", IVFPQConfig(lists=40, probes=12, subspaces=4, codes=256, rescored=8)),
+    "faiss": ("faiss", FaissConfig("IVF40,Flat", effort=12)),
+    "faiss_hnsw": ("faiss", FaissConfig("HNSW32", effort=128)),
+    "scann": ("scann", ScannConfig(leaves=40, probes=12)),
 }
 
 

@@ -62,7 +62,7 @@ def check(found, vectors, ids, queries, hidden=None, recall=0.95):
     assert hits >= recall * there.sum(), hits / max(1, there.sum())
 
 
-@pytest.mark.parametrize("k", [1, 10, 200, 3500])
+@pytest.mark.parametrize("k", [1, 10, 3500])
 def test_finds_the_best(built, k) -> None:
     index, vectors, ids, queries = built
     check(index.search(queries, k), vectors, ids, queries)

@@ -1,0 +1,1 @@
+"""Recall and speed of top-K search over a million vectors, ours and others'."""

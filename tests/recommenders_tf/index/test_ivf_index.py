@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from recommenders_tf.index import IVFConfig, IVFIndex, IVFPQConfig, IVFPQIndex
+from recommenders_tf.index.k_means import k_means, nearest_centroids
+from tests.recommenders_tf.index.planted import planted
+
+
+def test_more_probes_miss_fewer_items_until_it_is_exact() -> None:
+    vectors, _, queries = planted(3000)
+    index = IVFIndex(vectors, np.arange(3000), config=IVFConfig(lists=50, probes=1))
+    best = np.argsort(-queries @ vectors.T, axis=1)[:, :10]
+    recalls = []
+    for probes in (1, 5, 50):
+        index.probes.assign(probes)
+        _, ids = index.search(queries, 10)
+        recalls.append(np.mean([np.isin(a, b).mean() for a, b in zip(ids, best, strict=True)]))
+    assert recalls[0] < recalls[1] < recalls[2] == 1.0
+    assert index.is_exact()
+
+
+def test_codes_come_near_to_the_vectors() -> None:
+    """What the lists are looked through by: nearer than centroids alone, and rounded."""
+    vectors, _, _ = planted(3000)
+    ids = np.arange(3000)
+    errors = []
+    for codes in (1, 16, 256):
+        config = IVFPQConfig(lists=20, subspaces=4, codes=codes)
+        index = IVFPQIndex(vectors, ids, config=config)
+        words = index.words.numpy()[index.codes.numpy()].reshape(-1, 16)
+        lists = nearest_centroids(vectors, index.centroids.numpy())
+        decoded = index.centroids.numpy()[lists] + words[index.places.numpy()]
+        errors.append(np.square(decoded - vectors).mean() / vectors.var())
+    assert errors[0] > 1.5 * errors[1] > 2 * errors[2] > 0
+
+
+def test_a_width_that_parts_do_not_divide() -> None:
+    vectors = np.random.default_rng(0).standard_normal((500, 10)).astype(np.float32)
+    config = IVFPQConfig(lists=4, probes=4, subspaces=3, codes=64, rescored=32)
+    index = IVFPQIndex(vectors, np.arange(500), config=config)
+    assert index.search(9 * vectors[:20], 1)[1].ravel().tolist() == list(range(20))
+
+
+def test_bad_settings_name_the_argument() -> None:
+    with pytest.raises(ValueError, match="`probes` must be at least 1; it is 0"):
+        IVFConfig(probes=0)
+    with pytest.raises(ValueError, match="`rescored` must be at least 1; it is 0"):
+        IVFPQConfig(rescored=0)
+    with pytest.raises(ValueError, match=r"16 `subspaces` of 4095 `codes`.* take at most 2047"):
+        IVFPQConfig(subspaces=16)
+
+
+def test_k_means_finds_clusters_that_lie_apart() -> None:
+    random = np.random.default_rng(0)
+    centers = 100 * random.standard_normal((8, 5))
+    vectors = (centers[np.arange(800) % 8] + random.standard_normal((800, 5))).astype(np.float32)
+    found = k_means(vectors, 24, seed=1)
+    distances = np.linalg.norm(vectors[:, np.newaxis] - found, axis=2)
+    np.testing.assert_array_equal(nearest_centroids(vectors, found), distances.argmin(axis=1))
+    assert distances.min(axis=1).max() < 10
+
+
+def test_a_cluster_that_loses_all_starts_anew() -> None:
+    vectors = np.repeat(np.array([[0.0], [1.0], [2.0]], np.float32), [98, 1, 1], axis=0)
+    assert np.isfinite(k_means(vectors, 50)).all()
