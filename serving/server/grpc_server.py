@@ -1,6 +1,7 @@
 """The RPCs on the wire."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent import futures
@@ -76,14 +77,17 @@ class GrpcServer:
         """Opens the port."""
         self._server.start()
 
-    def stop(self, seconds: float) -> None:
-        """Refuses new requests at once, and waits until the running ones have finished.
+    def stop(self, seconds: float) -> threading.Event:
+        """Refuses new requests at once, and lets the running ones finish.
 
         Args:
-            seconds: how long to wait at most.
+            seconds: how long they have at most.
+
+        Returns:
+            What is set when the last one is through.
         """
         self._health.enter_graceful_shutdown()
-        self._server.stop(seconds).wait()
+        return self._server.stop(seconds)
 
     def _bind(self, options: ServerOptions) -> None:
         credentials = _credentials(options)
