@@ -24,6 +24,7 @@ from serving.server.rest import app as rest
 
 # Kubernetes kills a pod 30 s after SIGTERM unless told otherwise.
 DRAIN_SECONDS = 25
+_SIGNAL_SECONDS = 0.5
 
 _LOG = logging.getLogger(__name__)
 
@@ -81,7 +82,9 @@ def _serve(handlers: Handlers, options: ServerOptions, config: ModelServerConfig
             daemon=True,
         ).start()
     try:
-        stopping.wait()
+        # The kernel may give a signal to another thread; Python acts on it when this one wakes.
+        while not stopping.wait(_SIGNAL_SECONDS):
+            pass
     finally:
         stopping.set()
         _LOG.info("Stopping; running requests get %d s to finish.", DRAIN_SECONDS)
