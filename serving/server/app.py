@@ -1,17 +1,17 @@
 """The server as a whole: load, listen, serve, drain."""
 
-import importlib
+import gc
 import logging
 import os
 import signal
 import threading
-from typing import Any
 
 import tensorflow as tf
 
 from serving.server import flags, model_config
-from serving.server.errors import StatusError, invalid_argument
-from serving.server.grpc_server import GrpcServer, check_addresses
+from serving.server.checks import check_options
+from serving.server.errors import StatusError
+from serving.server.grpc_server import GrpcServer
 from serving.server.handlers import Handlers
 from serving.server.loading import Loader
 from serving.server.manager import Manager
@@ -20,9 +20,11 @@ from serving.server.options import ServerOptions
 from serving.server.protos import read_text_proto
 from serving.server.registry import Models
 from serving.server.request_log import RequestLog
+from serving.server.rest import app as rest
 
 # Kubernetes kills a pod 30 s after SIGTERM unless told otherwise.
 DRAIN_SECONDS = 25
+_SIGNAL_SECONDS = 0.5
 
 _LOG = logging.getLogger(__name__)
 
@@ -36,12 +38,15 @@ def run(options: ServerOptions) -> None:
     Raises:
         StatusError: the server cannot start.
     """
-    check_addresses(options)
+    check_options(options)
     config = model_config.from_options(options)
-    _check_batching(options)
     for name in flags.unused(options):
         _LOG.warning("--%s has no effect in this server.", name)
     tf.get_logger().setLevel(logging.ERROR)
+    # The collector runs at every unload and holds all requests up meanwhile: it need not look
+    # through all that TensorFlow's import made, which stays.
+    gc.collect()
+    gc.freeze()
     manager = Manager(options, Loader(options))
     request_log = RequestLog()
     models = Models(manager, options, request_log)
@@ -65,9 +70,9 @@ def run(options: ServerOptions) -> None:
 def _serve(handlers: Handlers, options: ServerOptions, config: ModelServerConfig) -> None:
     """Listens until the process is told to stop, then drains."""
     server = GrpcServer(handlers, options)
+    rest_server = _start_rest(handlers, options)
     server.start()
     _LOG.info("Listening on %s.", options.port or options.grpc_socket_path)
-    rest = _start_rest(handlers, options)
     stopping = threading.Event()
     if options.model_config_file and options.model_config_file_poll_wait_seconds > 0:
         threading.Thread(
@@ -77,16 +82,19 @@ def _serve(handlers: Handlers, options: ServerOptions, config: ModelServerConfig
             daemon=True,
         ).start()
     try:
-        stopping.wait()
+        # The kernel may give a signal to another thread; Python acts on it when this one wakes.
+        while not stopping.wait(_SIGNAL_SECONDS):
+            pass
     finally:
         stopping.set()
         _LOG.info("Stopping; running requests get %d s to finish.", DRAIN_SECONDS)
-        if rest is not None:
-            rest.stop(DRAIN_SECONDS)
-        server.stop(DRAIN_SECONDS)
+        stopped = server.stop(DRAIN_SECONDS)
+        if rest_server is not None:
+            rest_server.stop(DRAIN_SECONDS)
+        stopped.wait()
 
 
-def _start_rest(handlers: Handlers, options: ServerOptions) -> Any:
+def _start_rest(handlers: Handlers, options: ServerOptions) -> rest.RestServer | None:
     if not options.rest_api_port:
         return None
     if options.rest_api_port == options.port:
@@ -95,7 +103,6 @@ def _start_rest(handlers: Handlers, options: ServerOptions) -> Any:
             "API. Skipped exporting HTTP/REST API."
         )
         return None
-    rest = importlib.import_module("serving.server.rest.app")
     return rest.start(handlers, options)
 
 
@@ -116,11 +123,3 @@ def _poll_config(
             applied = config
         except StatusError as error:
             _LOG.error("PollFilesystemAndReloadConfig failed to ReloadConfig: %s", error.message)
-
-
-def _check_batching(options: ServerOptions) -> None:
-    if options.batching_parameters_file and not options.enable_batching:
-        raise invalid_argument(
-            "server_options.batching_parameters_file is set without setting "
-            "server_options.enable_batching to true."
-        )
