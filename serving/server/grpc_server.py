@@ -1,6 +1,7 @@
 """The RPCs on the wire."""
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent import futures
 from typing import TypeVar
@@ -16,6 +17,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from serving.server import metrics, profiler
 from serving.server.errors import StatusError, from_exception, invalid_argument
 from serving.server.handlers import Handlers
 from serving.server.options import ServerOptions
@@ -66,6 +68,8 @@ class GrpcServer:
             services.append(health.SERVICE_NAME)
             for name in HEALTH_SERVICES:
                 self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        if options.enable_profiler:
+            self._server.add_generic_rpc_handlers((_profiler_methods(),))
         reflection.enable_server_reflection(services, self._server)
         self._bind(options)
 
@@ -122,10 +126,10 @@ def check_addresses(options: ServerOptions) -> None:
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
     def __init__(self, handlers: Handlers) -> None:
-        self.Predict = _rpc(handlers.predict)
-        self.Classify = _rpc(handlers.classify)
-        self.Regress = _rpc(handlers.regress)
-        self.MultiInference = _rpc(handlers.multi_inference)
+        self.Predict = _counted("Predict", handlers.predict)
+        self.Classify = _counted("Classify", handlers.classify)
+        self.Regress = _counted("Regress", handlers.regress)
+        self.MultiInference = _counted("MultiInference", handlers.multi_inference)
         self.GetModelMetadata = _rpc(handlers.get_model_metadata)
 
 
@@ -137,18 +141,59 @@ class _ModelService(model_service_pb2_grpc.ModelServiceServicer):
 
 def _rpc(
     handler: Callable[[_Request, float | None], _Response],
+    count: Callable[[_Request, StatusError | None, float], None] | None = None,
 ) -> Callable[[_Request, grpc.ServicerContext], _Response]:
     def answer(request: _Request, context: grpc.ServicerContext) -> _Response:
+        start = time.perf_counter()
+        failure = None
         try:
-            return handler(request, context.time_remaining())
+            response = handler(request, context.time_remaining())
         except StatusError as error:
-            status = error
+            failure = error
         except Exception as error:
             _LOG.exception("Request failed in an unexpected way.")
-            status = StatusError(grpc.StatusCode.INTERNAL, from_exception(error).message)
-        return context.abort(status.code, status.message)
+            failure = StatusError(grpc.StatusCode.INTERNAL, from_exception(error).message)
+        if count is not None:
+            count(request, failure, start)
+        if failure is not None:
+            return context.abort(failure.code, failure.message)
+        return response
 
     return answer
+
+
+def _counted(
+    api: str, handler: Callable[[_Request, float | None], _Response]
+) -> Callable[[_Request, grpc.ServicerContext], _Response]:
+    def count(request: _Request, failure: StatusError | None, start: float) -> None:
+        tasks = request.tasks if api == "MultiInference" else [request]
+        name = tasks[0].model_spec.name if tasks else ""
+        if failure is None:
+            micros = (time.perf_counter() - start) * 1e6
+            metrics.REQUEST_LATENCY.observe(micros, name, api, "GRPC")
+        metrics.REQUEST_COUNT.increment(name, failure.code.name if failure else "OK")
+
+    return _rpc(handler, count)
+
+
+def _profiler_methods() -> grpc.GenericRpcHandler:
+    own = profiler.Profiler()
+    methods = {
+        "Profile": (own.profile, profiler.ProfileRequest),
+        "Terminate": (own.terminate, profiler.TerminateRequest),
+        "Monitor": (own.monitor, profiler.MonitorRequest),
+    }
+    return grpc.method_handlers_generic_handler(
+        profiler.SERVICE,
+        {
+            name: grpc.unary_unary_rpc_method_handler(
+                _rpc(method),
+                request_deserializer=request.FromString,
+                response_serializer=lambda response: response.SerializeToString(),
+            )
+            for name, (method, request) in methods.items()
+        },
+    )
 
 
 def _channel_arguments(options: ServerOptions) -> list[tuple[str, int | str]]:

@@ -1,5 +1,6 @@
 """`PredictionService` Classify, Regress and MultiInference: tf.Examples in, answers of each out."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from serving.server import metrics
 from serving.server.errors import StatusError, failed_precondition, invalid_argument
 from serving.server.lifecycle import Version
 from serving.server.signature import set_effective_spec, signature_name
@@ -39,7 +41,9 @@ def classify(
     response = classification_pb2.ClassificationResponse()
     task = _task(version, request.model_spec, _CLASSIFY, "No signature was found with the name: ")
     set_effective_spec(response.model_spec, version.model, version.number, task.signature)
-    _write_classifications(_run(version, [task], request.input, deadline), task, response.result)
+    _write_classifications(
+        _run("Classify", version, [task], request.input, deadline), task, response.result
+    )
     return response
 
 
@@ -50,7 +54,9 @@ def regress(
     response = regression_pb2.RegressionResponse()
     task = _task(version, request.model_spec, _REGRESS, "No signature was found with the name: ")
     set_effective_spec(response.model_spec, version.model, version.number, task.signature)
-    _write_regressions(_run(version, [task], request.input, deadline), task, response.result)
+    _write_regressions(
+        _run("Regress", version, [task], request.input, deadline), task, response.result
+    )
     return response
 
 
@@ -77,7 +83,7 @@ def multi_inference(
         if tasks and task.feed != tasks[0].feed:
             raise invalid_argument("Input tensor must be the same for all Signatures.")
         tasks.append(task)
-    outcome = _run(version, tasks, request.input, deadline)
+    outcome = _run("MultiInference", version, tasks, request.input, deadline)
     response = inference_pb2.MultiInferenceResponse()
     for task in tasks:
         result = response.results.add()
@@ -163,6 +169,7 @@ _CHECKS: dict[str, _Check] = {_CLASSIFY: _classify_outputs, _REGRESS: _regress_o
 
 
 def _run(
+    api: str,
     version: Version,
     tasks: Sequence[_Task],
     examples: input_pb2.Input,
@@ -174,7 +181,12 @@ def _run(
     feed = np.empty(len(serialized), object)
     feed[:] = serialized
     fetches = tuple(dict.fromkeys(name for task in tasks for name in task.fetches.values()))
+    start = time.perf_counter()
     values = version.servable.run_tensors((tasks[0].feed,), [feed], fetches, deadline)
+    micros = (time.perf_counter() - start) * 1e6
+    metrics.RUNTIME_LATENCY.observe(micros, version.model, api, "TF1")
+    metrics.REQUEST_EXAMPLE_COUNTS.observe(len(serialized), version.model)
+    metrics.REQUEST_EXAMPLE_COUNT_TOTAL.increment(version.model, by=len(serialized))
     return _Outcome(len(serialized), dict(zip(fetches, values, strict=True)))
 
 

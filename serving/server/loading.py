@@ -1,10 +1,16 @@
 """What it takes to make a version ready to serve."""
 
+import tensorflow as tf
+
+from serving.server import metrics
 from serving.server.lifecycle import Version
 from serving.server.options import ServerOptions
 from serving.server.runtime import session_config
 from serving.server.servable import Servable
 from serving.server.warmup import warm_up
+
+#: Where the uuid of the model's artifact in ML Metadata is in a version's folder.
+MLMD_PATH = ("assets.extra", "mlmd_uuid")
 
 
 class Loader:
@@ -41,4 +47,13 @@ class Loader:
             except Exception:
                 servable.close()
                 raise
+        _state_mlmd(version)
         return servable
+
+
+def _state_mlmd(version: Version) -> None:
+    """Makes known which artifact of ML Metadata a version is, if its folder says so."""
+    path = tf.io.gfile.join(version.path, *MLMD_PATH)
+    if tf.io.gfile.exists(path):
+        with tf.io.gfile.GFile(path) as file:
+            metrics.MLMD_MAP.set(version.model, str(version.number), file.read().strip())

@@ -1,5 +1,6 @@
 """`PredictionService.Predict`: arrays in, arrays out."""
 
+import time
 from collections.abc import Collection, Mapping
 
 import numpy as np
@@ -7,6 +8,7 @@ from tensorflow.core.framework import tensor_pb2
 from tensorflow_serving.apis import predict_pb2
 
 from serving import tensors
+from serving.server import metrics
 from serving.server.errors import failed_precondition, invalid_argument
 from serving.server.lifecycle import Version
 from serving.server.signature import Signature, set_effective_spec, signature_name
@@ -38,7 +40,10 @@ def predict(
     _check_input_count(signature, request.inputs)
     inputs = _read_inputs(signature, request.inputs)
     outputs = _choose_outputs(signature, request.output_filter)
+    start = time.perf_counter()
     values = servable.run(name, inputs, outputs, deadline)
+    micros = (time.perf_counter() - start) * 1e6
+    metrics.RUNTIME_LATENCY.observe(micros, version.model, "Predict", "TF1")
     response = predict_pb2.PredictResponse()
     set_effective_spec(response.model_spec, version.model, version.number, name)
     as_content = servable.options.enable_serialization_as_tensor_content

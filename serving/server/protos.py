@@ -21,8 +21,10 @@ _BOOL = wrappers.BoolValue.DESCRIPTOR
 _STRING = wrappers.StringValue.DESCRIPTOR
 _M = TypeVar("_M", bound=Message)
 
-# Message, then field: number, type (a scalar's, or a message's name), repeated.
-_MESSAGES: dict[str, dict[str, tuple]] = {
+#: Message, then field: number, type (a scalar's, or a message's name), repeated.
+Declarations = dict[str, dict[str, tuple]]
+
+_MESSAGES: Declarations = {
     "SSLConfig": {
         "server_key": (1, _Field.TYPE_STRING),
         "server_cert": (2, _Field.TYPE_STRING),
@@ -45,14 +47,24 @@ _MESSAGES: dict[str, dict[str, tuple]] = {
 }
 
 
-def _declare() -> dict[str, type[Message]]:
+def declare(package: str, messages: Declarations) -> dict[str, type[Message]]:
+    """Makes the classes of messages that no installed package has.
+
+    Args:
+        package: their protobuf package.
+        messages: their fields; a field of a message type names it in full, and the messages of
+            Google's `wrappers.proto` may be used.
+
+    Returns:
+        The class of each message.
+    """
     file = descriptor_pb2.FileDescriptorProto(
-        name="serving/server/protos.proto",
-        package=_PACKAGE,
+        name=f"serving/server/{package}.proto",
+        package=package,
         syntax="proto3",
         dependency=[_INT64.file.name],
     )
-    for message_name, declared in _MESSAGES.items():
+    for message_name, declared in messages.items():
         message = file.message_type.add(name=message_name)
         for name, (number, kind, *repeated) in declared.items():
             field = message.field.add(name=name, number=number)
@@ -67,12 +79,12 @@ def _declare() -> dict[str, type[Message]]:
     pool.AddSerializedFile(file.SerializeToString())
     factory = message_factory.MessageFactory(pool)
     return {
-        name: factory.GetPrototype(pool.FindMessageTypeByName(f"{_PACKAGE}.{name}"))
-        for name in _MESSAGES
+        name: factory.GetPrototype(pool.FindMessageTypeByName(f"{package}.{name}"))
+        for name in messages
     }
 
 
-_TYPES = _declare()
+_TYPES = declare(_PACKAGE, _MESSAGES)
 SSLConfig = _TYPES["SSLConfig"]
 MonitoringConfig = _TYPES["MonitoringConfig"]
 BatchingParameters = _TYPES["BatchingParameters"]

@@ -16,6 +16,8 @@ from google.protobuf.message import Message
 from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.config import logging_config_pb2
 
+from serving.server import metrics
+from serving.server.errors import from_exception
 from serving.server.model_config import ModelServerConfig
 
 #: A file that has this many bytes is closed and the next one opened.
@@ -70,7 +72,8 @@ class RequestLog:
         log.log_metadata.model_spec.CopyFrom(spec.model_spec)
         log.log_metadata.sampling_config.CopyFrom(writer.config.sampling_config)
         log.log_metadata.timestamp_secs = int(time.time())
-        writer.write(log.SerializeToString())
+        status = writer.write(log.SerializeToString())
+        metrics.REQUEST_LOG_COUNT.increment(name, status)
 
     def close(self) -> None:
         """Writes out what is in memory."""
@@ -90,7 +93,8 @@ class _Writer:
     def takes(self) -> bool:
         return random.random() < self.config.sampling_config.sampling_rate
 
-    def write(self, record: bytes) -> None:
+    def write(self, record: bytes) -> str:
+        """Writes a record; the name of the status code that came of it."""
         try:
             with self._lock:
                 if self._file is None:
@@ -104,6 +108,8 @@ class _Writer:
                     self._close()
         except tf.errors.OpError as error:
             _LOG.warning("A request could not be logged: %s", error.message)
+            return from_exception(error).code.name
+        return "OK"
 
     def close(self) -> None:
         with self._lock:

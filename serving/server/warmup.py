@@ -8,6 +8,7 @@ import grpc
 import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
+from serving.server import metrics
 from serving.server.errors import StatusError, from_exception, invalid_argument
 from serving.server.inference import classify, multi_inference, regress
 from serving.server.lifecycle import Version
@@ -78,4 +79,16 @@ def _run(version: Version, record: bytes, iterations: int) -> None:
     if kind not in _RUNS:
         raise StatusError(grpc.StatusCode.UNIMPLEMENTED, f"Unsupported log_type for warmup: {kind}")
     for _ in range(iterations):
-        _RUNS[kind](version, getattr(log, kind).request, None)
+        start = time.perf_counter()
+        try:
+            _RUNS[kind](version, getattr(log, kind).request, None)
+        except StatusError as error:
+            _record(version, error.code.name, start)
+            raise
+        _record(version, "OK", start)
+
+
+def _record(version: Version, status: str, start: float) -> None:
+    micros = (time.perf_counter() - start) * 1e6
+    metrics.MODEL_WARMUP_LATENCY.observe(micros, version.path, status)
+    metrics.MODEL_WARMUP_RECORDS_READ.increment(version.path, status)
