@@ -140,7 +140,8 @@ def _request(call: Call) -> tuple[str, str, bytes | None]:
 
 def _with_defaults(call: Call) -> dict[str, Any]:
     """REST takes every input of a signature, also one that has a default."""
-    rows = max((len(v) for v in map(np.asarray, call.inputs.values()) if v.ndim), default=1)
+    given = map(np.asarray, call.inputs.values())
+    rows = max([1, *(len(value) for value in given if value.ndim)])
     inputs = {}
     for name, spec in call.described.inputs.items():
         if spec.default is not None:

@@ -74,8 +74,9 @@ def test_an_error_is_one_sentence_with_its_code(client, connect):
     assert raised.value.code is grpc.StatusCode.NOT_FOUND
     assert raised.value.details == "Servable not found for request: Specific(toy, 9)"
     # REST looks the version up first, since its answers tell no dtypes.
+    call = "Metadata" if connect.over_rest else "Predict"
     assert str(raised.value) == (
-        f"{'Metadata' if connect.over_rest else 'Predict'} of model toy at {connect.address} failed with NOT_FOUND: "
+        f"{call} of model toy at {connect.address} failed with NOT_FOUND: "
         "Servable not found for request: Specific(toy, 9)"
     )
 
