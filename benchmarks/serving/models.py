@@ -43,9 +43,12 @@ class Served:
 
         log = data.load(DATASET)
         events = log.events.sample(batch, random_state=batch)
-        given = {"user_id": _strings(events[log.schema.user_id.name])}
+        # Defaults are sent too: the trivial server knows none.
+        defaults = self.definition().defaults
+        given = {name: tf.make_ndarray(proto) for name, proto in defaults.items()}
+        given["user_id"] = _strings(events[log.schema.user_id.name])
         if self.signature == "recommend":
-            return given | {"k": np.int32(_LISTED), "exclude_seen": np.bool_(True)}
+            return given | {"k": np.int32(_LISTED)}
         return given | {"item_id": _strings(events[log.schema.item_id.name])}
 
     def request(self, batch: int) -> bytes:
