@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Sequence
 
 from serving.server import flags
+from serving.server.checks import check_options
+from serving.server.errors import StatusError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,12 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"TensorFlow ModelServer: embedded\nTensorFlow Library: {tf.__version__}")
         return 0
 
-    # TensorFlow takes seconds to import: --help must not wait for it.
-    from serving.server.app import run
-    from serving.server.errors import StatusError
-
     logging.basicConfig(format="%(asctime)s %(levelname).1s %(message)s", level=logging.INFO)
     try:
+        check_options(options)
+        # TensorFlow takes seconds to import: neither --help nor a refusal must wait for it.
+        from serving.server.app import run
+
         run(options)
     except StatusError as error:
         print(f"Failed to start server. Error: {error}", flush=True)

@@ -10,8 +10,9 @@ from typing import Any
 import tensorflow as tf
 
 from serving.server import flags, model_config
-from serving.server.errors import StatusError, invalid_argument
-from serving.server.grpc_server import GrpcServer, check_addresses
+from serving.server.checks import check_options
+from serving.server.errors import StatusError
+from serving.server.grpc_server import GrpcServer
 from serving.server.handlers import Handlers
 from serving.server.loading import Loader
 from serving.server.manager import Manager
@@ -36,9 +37,8 @@ def run(options: ServerOptions) -> None:
     Raises:
         StatusError: the server cannot start.
     """
-    check_addresses(options)
+    check_options(options)
     config = model_config.from_options(options)
-    _check_batching(options)
     for name in flags.unused(options):
         _LOG.warning("--%s has no effect in this server.", name)
     tf.get_logger().setLevel(logging.ERROR)
@@ -116,11 +116,3 @@ def _poll_config(
             applied = config
         except StatusError as error:
             _LOG.error("PollFilesystemAndReloadConfig failed to ReloadConfig: %s", error.message)
-
-
-def _check_batching(options: ServerOptions) -> None:
-    if options.batching_parameters_file and not options.enable_batching:
-        raise invalid_argument(
-            "server_options.batching_parameters_file is set without setting "
-            "server_options.enable_batching to true."
-        )

@@ -1,7 +1,6 @@
 """The one exception of the server: a canonical status code and the text that the client gets."""
 
 import grpc
-import tensorflow as tf
 
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -46,6 +45,9 @@ def from_exception(error: Exception) -> StatusError:
     """The status of any exception raised while a model is loaded or run."""
     if isinstance(error, StatusError):
         return error
+    # What reads the flags must not wait for TensorFlow's import.
+    import tensorflow as tf
+
     if isinstance(error, tf.errors.OpError):
         return StatusError(_CODES[error.error_code], error.message)
     if isinstance(error, OSError):

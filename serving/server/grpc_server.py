@@ -41,11 +41,10 @@ class GrpcServer:
         options: what the flags say.
 
     Raises:
-        StatusError: there is nothing to listen on, it is taken, or a flag or file is wrong.
+        StatusError: the port is taken, or a flag or file is wrong.
     """
 
     def __init__(self, handlers: Handlers, options: ServerOptions) -> None:
-        check_addresses(options)
         self._server = grpc.server(
             futures.ThreadPoolExecutor(options.grpc_max_threads, thread_name_prefix="rpc"),
             options=_channel_arguments(options),
@@ -104,24 +103,6 @@ class GrpcServer:
                     grpc.StatusCode.UNAVAILABLE,
                     f"cannot listen on {address}, another process may; choose another {what}",
                 ) from error
-
-
-def check_addresses(options: ServerOptions) -> None:
-    """Refuses flags that give nothing to listen on, or two kinds of security.
-
-    Raises:
-        StatusError: so they do.
-    """
-    if not options.port and not options.grpc_socket_path:
-        raise invalid_argument(
-            "At least one of server_options.grpc_port or server_options.grpc_socket_path must be "
-            "set."
-        )
-    if options.use_alts_credentials and options.ssl_config_file:
-        raise invalid_argument(
-            "server_options.use_alts_credentials and server_options.ssl_config_file cannot be set "
-            "together."
-        )
 
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):

@@ -2,12 +2,10 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import grpc
 import numpy as np
-import tensorflow as tf
-from tensorflow.core.framework import types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow_serving.apis import (
     classification_pb2,
@@ -19,6 +17,15 @@ from tensorflow_serving.apis import (
 
 from serving.server import metrics
 from serving.server.errors import StatusError, failed_precondition, invalid_argument
+from serving.server.examples import (
+    CLASSES,
+    OUTPUTS,
+    SCORES,
+    Outcome,
+    serialized_examples,
+    write_classifications,
+    write_regressions,
+)
 from serving.server.lifecycle import Version
 from serving.server.signature import set_effective_spec, signature_name
 
@@ -41,9 +48,8 @@ def classify(
     response = classification_pb2.ClassificationResponse()
     task = _task(version, request.model_spec, _CLASSIFY, "No signature was found with the name: ")
     set_effective_spec(response.model_spec, version.model, version.number, task.signature)
-    _write_classifications(
-        _run("Classify", version, [task], request.input, deadline), task, response.result
-    )
+    outcome = _run("Classify", version, [task], request.input, deadline)
+    write_classifications(outcome, task.fetches, response.result)
     return response
 
 
@@ -54,9 +60,8 @@ def regress(
     response = regression_pb2.RegressionResponse()
     task = _task(version, request.model_spec, _REGRESS, "No signature was found with the name: ")
     set_effective_spec(response.model_spec, version.model, version.number, task.signature)
-    _write_regressions(
-        _run("Regress", version, [task], request.input, deadline), task, response.result
-    )
+    outcome = _run("Regress", version, [task], request.input, deadline)
+    write_regressions(outcome, task.fetches, response.result)
     return response
 
 
@@ -89,9 +94,9 @@ def multi_inference(
         result = response.results.add()
         set_effective_spec(result.model_spec, version.model, version.number, task.signature)
         if task.method == _CLASSIFY:
-            _write_classifications(outcome, task, result.classification_result)
+            write_classifications(outcome, task.fetches, result.classification_result)
         else:
-            _write_regressions(outcome, task, result.regression_result)
+            write_regressions(outcome, task.fetches, result.regression_result)
     return response
 
 
@@ -104,14 +109,9 @@ class _Task(NamedTuple):
     fetches: Mapping[str, str]
 
 
-class _Outcome(NamedTuple):
-    examples: int
-    tensors: Mapping[str, Any]
-
-
 _CLASSIFY = "tensorflow/serving/classify"
 _REGRESS = "tensorflow/serving/regress"
-_INPUTS, _OUTPUTS, _CLASSES, _SCORES = "inputs", "outputs", "classes", "scores"
+_INPUTS = "inputs"
 
 
 def _task(version: Version, spec: model_pb2.ModelSpec, method: str, missing: str) -> _Task:
@@ -146,11 +146,11 @@ def _classify_outputs(definition: meta_graph_pb2.SignatureDef) -> tuple[str, ...
         )
     if _INPUTS not in definition.inputs:
         raise invalid_argument(f"No classification inputs found in SignatureDef: {definition}")
-    aliases = tuple(alias for alias in (_CLASSES, _SCORES) if alias in definition.outputs)
+    aliases = tuple(alias for alias in (CLASSES, SCORES) if alias in definition.outputs)
     if not aliases:
         raise invalid_argument(
             "Expected classification signature outputs to contain at least one of "
-            f'"{_CLASSES}" or "{_SCORES}". Signature was: {definition}'
+            f'"{CLASSES}" or "{SCORES}". Signature was: {definition}'
         )
     return aliases
 
@@ -160,9 +160,9 @@ def _regress_outputs(definition: meta_graph_pb2.SignatureDef) -> tuple[str, ...]
         raise invalid_argument("Expected one output Tensor.")
     if _INPUTS not in definition.inputs:
         raise failed_precondition(f"No regression inputs found in SignatureDef: {definition}")
-    if _OUTPUTS not in definition.outputs:
+    if OUTPUTS not in definition.outputs:
         raise failed_precondition(f"No regression outputs found in SignatureDef: {definition}")
-    return (_OUTPUTS,)
+    return (OUTPUTS,)
 
 
 _CHECKS: dict[str, _Check] = {_CLASSIFY: _classify_outputs, _REGRESS: _regress_outputs}
@@ -174,8 +174,8 @@ def _run(
     tasks: Sequence[_Task],
     examples: input_pb2.Input,
     deadline: float | None,
-) -> _Outcome:
-    serialized = _serialized(examples)
+) -> Outcome:
+    serialized = serialized_examples(examples)
     if not serialized:
         raise invalid_argument("Input is empty.")
     feed = np.empty(len(serialized), object)
@@ -187,80 +187,4 @@ def _run(
     metrics.RUNTIME_LATENCY.observe(micros, version.model, api, "TF1")
     metrics.REQUEST_EXAMPLE_COUNTS.observe(len(serialized), version.model)
     metrics.REQUEST_EXAMPLE_COUNT_TOTAL.increment(version.model, by=len(serialized))
-    return _Outcome(len(serialized), dict(zip(fetches, values, strict=True)))
-
-
-def _serialized(examples: input_pb2.Input) -> Sequence[bytes]:
-    """Each example as bytes, behind the context that they share."""
-    kind = examples.WhichOneof("kind")
-    if kind is None:
-        return []
-    message = getattr(examples, kind)
-    # On the wire a list of messages is a list of bytes: this takes it apart in one call.
-    parts = tf.train.BytesList.FromString(message.SerializeToString()).value
-    if kind == "example_list":
-        return parts
-    context = message.context.SerializeToString()
-    return [context + part for part in parts]
-
-
-def _write_classifications(
-    outcome: _Outcome, task: _Task, result: classification_pb2.ClassificationResult
-) -> None:
-    found: dict[str, Any] = {}
-    for alias, name in task.fetches.items():
-        value = np.asarray(outcome.tensors[name])
-        if value.ndim != 2:
-            raise invalid_argument(
-                f"Expected Tensor shape: [batch_size num_classes] but got {_shape(value)}"
-            )
-        wanted = types_pb2.DT_STRING if alias == _CLASSES else types_pb2.DT_FLOAT
-        _check_dtype(value, wanted, f"Expected {alias} Tensor of {{}}. Got: {{}}")
-        if len(value) != outcome.examples:
-            raise invalid_argument(
-                f"Expected {alias} output batch size of {outcome.examples}. Got: {len(value)}"
-            )
-        found[alias] = value
-    classes, scores = found.get(_CLASSES), found.get(_SCORES)
-    if classes is not None and scores is not None and classes.shape != scores.shape:
-        raise invalid_argument(
-            "Tensors class and score should match in dim_size(1). Got "
-            f"{classes.shape[1]} vs. {scores.shape[1]}"
-        )
-    shape = next(iter(found.values())).shape
-    labels = np.full(shape, b"") if classes is None else classes
-    numbers = np.zeros(shape, np.float32) if scores is None else scores
-    for row_labels, row_scores in zip(labels.tolist(), numbers.tolist(), strict=True):
-        row = result.classifications.add().classes
-        for label, score in zip(row_labels, row_scores, strict=True):
-            row.add(label=label, score=score)
-
-
-def _write_regressions(
-    outcome: _Outcome, task: _Task, result: regression_pb2.RegressionResult
-) -> None:
-    value = np.asarray(outcome.tensors[task.fetches[_OUTPUTS]])
-    if value.ndim != 1 and value.shape[1:] != (1,):
-        raise invalid_argument(
-            "Expected output Tensor shape to be either [batch_size] or [batch_size, 1] but got "
-            + _shape(value)
-        )
-    if len(value) != outcome.examples:
-        raise invalid_argument(
-            f"Input batch size did not match output batch size: {outcome.examples} vs. {len(value)}"
-        )
-    _check_dtype(value, types_pb2.DT_FLOAT, "Expected output Tensor of {}.  Got: {}")
-    result.regressions.extend(
-        regression_pb2.Regression(value=number) for number in value.ravel().tolist()
-    )
-
-
-def _check_dtype(value: np.ndarray, wanted: int, text: str) -> None:
-    dtype = tf.as_dtype(value.dtype).as_datatype_enum
-    if dtype != wanted:
-        name = types_pb2.DataType.Name
-        raise invalid_argument(text.format(name(wanted), name(dtype)))
-
-
-def _shape(value: np.ndarray) -> str:
-    return "[" + ",".join(map(str, value.shape)) + "]"
+    return Outcome(len(serialized), dict(zip(fetches, values, strict=True)))

@@ -21,14 +21,10 @@ def from_options(options: ServerOptions) -> ModelServerConfig:
     """The configuration that the flags ask for: that of the file, or of the one model.
 
     Raises:
-        StatusError: no model is named, or the file cannot be read.
+        StatusError: the file cannot be read.
     """
     if options.model_config_file:
         return read_text_proto(options.model_config_file, ModelServerConfig)
-    if not options.model_base_path:
-        raise invalid_argument(
-            "Both server_options.model_base_path and server_options.model_config_file are empty!"
-        )
     config = ModelServerConfig()
     config.model_config_list.config.add(
         name=options.model_name, base_path=options.model_base_path, model_platform=PLATFORM

@@ -144,6 +144,15 @@ def test_what_keeps_a_server_from_starting(flags, message):
     assert str(raised.value) == f"INVALID_ARGUMENT: {message}"
 
 
+def test_flags_are_refused_before_tensorflow_is_imported():
+    answer = main("--port=0")
+    assert (answer.returncode, answer.stderr) == (255, "False\n")
+    assert answer.stdout == (
+        "Failed to start server. Error: INVALID_ARGUMENT: At least one of "
+        "server_options.grpc_port or server_options.grpc_socket_path must be set.\n"
+    )
+
+
 def test_a_taken_port(toy_server):
     options = ServerOptions(port=toy_server.port)
     models = Models(Manager(options, Loader(options)), options, RequestLog())
