@@ -1,11 +1,9 @@
 """The server as a whole: load, listen, serve, drain."""
 
-import importlib
 import logging
 import os
 import signal
 import threading
-from typing import Any
 
 import tensorflow as tf
 
@@ -21,6 +19,7 @@ from serving.server.options import ServerOptions
 from serving.server.protos import read_text_proto
 from serving.server.registry import Models
 from serving.server.request_log import RequestLog
+from serving.server.rest import app as rest
 
 # Kubernetes kills a pod 30 s after SIGTERM unless told otherwise.
 DRAIN_SECONDS = 25
@@ -65,9 +64,9 @@ def run(options: ServerOptions) -> None:
 def _serve(handlers: Handlers, options: ServerOptions, config: ModelServerConfig) -> None:
     """Listens until the process is told to stop, then drains."""
     server = GrpcServer(handlers, options)
+    rest_server = _start_rest(handlers, options)
     server.start()
     _LOG.info("Listening on %s.", options.port or options.grpc_socket_path)
-    rest = _start_rest(handlers, options)
     stopping = threading.Event()
     if options.model_config_file and options.model_config_file_poll_wait_seconds > 0:
         threading.Thread(
@@ -81,12 +80,13 @@ def _serve(handlers: Handlers, options: ServerOptions, config: ModelServerConfig
     finally:
         stopping.set()
         _LOG.info("Stopping; running requests get %d s to finish.", DRAIN_SECONDS)
-        if rest is not None:
-            rest.stop(DRAIN_SECONDS)
-        server.stop(DRAIN_SECONDS)
+        stopped = server.stop(DRAIN_SECONDS)
+        if rest_server is not None:
+            rest_server.stop(DRAIN_SECONDS)
+        stopped.wait()
 
 
-def _start_rest(handlers: Handlers, options: ServerOptions) -> Any:
+def _start_rest(handlers: Handlers, options: ServerOptions) -> rest.RestServer | None:
     if not options.rest_api_port:
         return None
     if options.rest_api_port == options.port:
@@ -95,7 +95,6 @@ def _start_rest(handlers: Handlers, options: ServerOptions) -> Any:
             "API. Skipped exporting HTTP/REST API."
         )
         return None
-    rest = importlib.import_module("serving.server.rest.app")
     return rest.start(handlers, options)
 
 

@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from serving.server import metrics
 from serving.server.lifecycle import Version
+from serving.server.model_batching import ModelBatching
 from serving.server.options import ServerOptions
 from serving.server.runtime import session_config
 from serving.server.servable import Servable
@@ -26,6 +27,7 @@ class Loader:
     def __init__(self, options: ServerOptions) -> None:
         self._options = options
         self._session_config = session_config(options)
+        self._batching = ModelBatching(options)
 
     def __call__(self, version: Version) -> Servable:
         """Loads a version and warms it up.
@@ -39,7 +41,7 @@ class Loader:
         Raises:
             StatusError: it cannot be loaded, or a warm-up request fails.
         """
-        servable = Servable(version.path, self._options, self._session_config)
+        servable = Servable(version.path, self._options, self._batching, self._session_config)
         version.servable = servable
         if self._options.enable_model_warmup:
             try:

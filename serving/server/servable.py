@@ -16,6 +16,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
 
 from serving.server.errors import StatusError, from_exception, invalid_argument
+from serving.server.model_batching import ModelBatching
 from serving.server.options import ServerOptions
 from serving.server.signature import Signature, type_name
 
@@ -56,6 +57,7 @@ class Servable:
     Args:
         path: the folder of one version.
         options: what the flags say.
+        batching: what puts requests into batches.
         config: TensorFlow's settings for the session.
 
     Attributes:
@@ -71,9 +73,11 @@ class Servable:
         self,
         path: str,
         options: ServerOptions,
+        batching: ModelBatching,
         config: config_pb2.ConfigProto | None = None,
     ) -> None:
         self.options = options
+        self._run_tensors = batching.wrap(path, self._run_now)
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph, config=config)
         self._prepared: dict[tuple[tuple[str, ...], tuple[str, ...]], _Prepared] = {}
@@ -133,6 +137,15 @@ class Servable:
         deadline: float | None = None,
     ) -> Sequence[Any]:
         """Runs the graph between tensors given by name; raises as `run` does."""
+        return self._run_tensors(feed_names, feeds, fetch_names, deadline)
+
+    def _run_now(
+        self,
+        feed_names: tuple[str, ...],
+        feeds: Sequence[np.ndarray],
+        fetch_names: tuple[str, ...],
+        deadline: float | None,
+    ) -> Sequence[Any]:
         if deadline is not None and deadline <= 0:
             raise StatusError(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline exceeded before the run")
         key = feed_names, fetch_names
