@@ -42,7 +42,7 @@ class Server:
         """Return the figures of a load."""
         if batch not in self._requests:
             self._requests[batch] = self._model.request(batch)
-            load.drive(self.address, self._requests[batch], 0.5)
+            load.warm(self.address, self._requests[batch])
         return load.drive(self.address, self._requests[batch], seconds, in_flight, rate)
 
 

@@ -31,11 +31,10 @@ class Session:
             [info.name for info in definition.outputs.values()],
             [definition.inputs[name].name for name in self._inputs],
         )
-        self._defaults = {n: tf.make_ndarray(p) for n, p in definition.defaults.items()}
 
     def bound(self, inputs: dict[str, np.ndarray]):
         """Return the call for some inputs."""
-        values = [inputs.get(name, self._defaults.get(name)) for name in self._inputs]
+        values = [inputs[name] for name in self._inputs]
         return lambda: self._call(*values)
 
 

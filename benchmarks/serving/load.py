@@ -34,6 +34,15 @@ def ghz() -> str:
     return found
 
 
+def warm(address: str, request: bytes) -> None:
+    """Send a few requests, of which the first may take long.
+
+    Raises:
+        RuntimeError: They were not answered.
+    """
+    _run(address, request, ["--total", "20", "--concurrency", "1", "--timeout", "60s"])
+
+
 def drive(
     address: str, request: bytes, seconds: float, in_flight: int = 1, rate: float = 0
 ) -> Figures:
@@ -49,25 +58,33 @@ def drive(
     Returns:
         `rate` of answers a second, `p50` and `p99` in milliseconds, and `failed`, the share of
         requests that were not answered.
+
+    Raises:
+        RuntimeError: None was answered.
     """
+    options = ["--duration", f"{seconds}s", "--duration-stop", "wait"]
+    options += ["--concurrency", str(in_flight), "--connections", str(min(in_flight, 4))]
+    if rate:
+        options += ["--rps", str(int(rate)), "--async"]
+    return _run(address, request, options)
+
+
+def _run(address: str, request: bytes, options: list[str]) -> Figures:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         (folder / "request").write_bytes(request)
         (folder / "api").write_bytes(_protoset())
         command = [
             *(ghz(), "--insecure", "--protoset", str(folder / "api"), "--call", PREDICT),
-            *("--binary-file", str(folder / "request"), "--format", "json"),
-            *("--duration", f"{seconds}s", "--duration-stop", "wait"),
-            *("--concurrency", str(in_flight), "--connections", str(min(in_flight, 4))),
-            *(("--rps", str(int(rate)), "--async") if rate else ()),
-            address,
+            *("--binary-file", str(folder / "request"), "--format", "json", *options, address),
         ]
         answer = subprocess.run(command, capture_output=True, text=True, check=True)
     report = json.loads(answer.stdout)
-    latency = {
-        entry["percentage"]: entry["latency"] / 1e6 for entry in report["latencyDistribution"]
-    }
     answered = report["statusCodeDistribution"].get("OK", 0)
+    if not answered:
+        raise RuntimeError(f"{address} answered nothing: {report['errorDistribution']}")
+    found = report["latencyDistribution"]
+    latency = {entry["percentage"]: entry["latency"] / 1e6 for entry in found}
     return {
         "rate": report["rps"] * answered / report["count"],
         "p50": latency[50],

@@ -42,7 +42,7 @@ def measure(name: str, plan: Plan) -> Iterator[dict[str, Any]]:
     """Yield a row for each batch and load of a model that has none yet."""
     done = set() if plan.again else {r["work"] for r in read(RESULTS) if r["commit"] == commit()}
     loads = [(batch, in_flight) for batch in BATCHES for in_flight in IN_FLIGHT]
-    left = [(b, f) for b, f in loads if {closed(name, b, f), open_loop(name, b)} - done]
+    left = [load for load in loads if _works(name, *load) - done]
     if not left:
         return
     with contenders(served(name), plan.address) as started:
@@ -53,6 +53,12 @@ def measure(name: str, plan: Plan) -> Iterator[dict[str, Any]]:
                 rate = OPEN_SHARE * figures["ours"]["rate"]
                 figures = _by_turns(started, plan, batch, in_flight, rate)
                 yield _row(open_loop(name, batch), figures, offered=rate)
+
+
+def _works(model: str, batch: int, in_flight: int) -> set[str]:
+    """Return what is measured of a load: an open loop takes its rate from the closed one."""
+    own = {closed(model, batch, in_flight)}
+    return own | {open_loop(model, batch)} if in_flight == max(IN_FLIGHT) else own
 
 
 def closed(model: str, batch: int, in_flight: int) -> str:

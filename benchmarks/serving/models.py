@@ -41,16 +41,15 @@ class Served:
         """Return the inputs of a request for a batch of users, or of user-item pairs."""
         from recommenders_tf import data
 
-        events = data.load(DATASET).events.sample(batch, random_state=batch)
-        given = {"user_id": _strings(events["user_id"])}
+        log = data.load(DATASET)
+        events = log.events.sample(batch, random_state=batch)
+        # Defaults are sent too: the trivial server knows none.
+        defaults = self.definition().defaults
+        given = {name: tf.make_ndarray(proto) for name, proto in defaults.items()}
+        given["user_id"] = _strings(events[log.schema.user_id.name])
         if self.signature == "recommend":
-            return given | {"k": np.int32(_LISTED), "exclude_seen": np.bool_(True)}
-        for name in set(self.definition().inputs) - {"user_id"}:
-            column = events[name]
-            given[name] = (
-                column.to_numpy(np.float32) if column.dtype.kind == "f" else _strings(column)
-            )
-        return given
+            return given | {"k": np.int32(_LISTED)}
+        return given | {"item_id": _strings(events[log.schema.item_id.name])}
 
     def request(self, batch: int) -> bytes:
         """Return such a request, serialized."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.records import ROOT, read
+from benchmarks.serving.render import section as serving_section
 from benchmarks.speed.aims import verdicts
 from benchmarks.speed.plot import draw
 from benchmarks.speed.render_matrix import matrix_sections
@@ -121,6 +122,7 @@ def render() -> pathlib.Path:
         *_section("Optimizers", rows, tuple(f"{name}" for name in _optimizers(rows))),
         *_section("Input", rows, ("input",)),
         *matrix_sections(rows),
+        *serving_section(rows),
         *_section("Limits of the machine", rows, ("matrix", "memory,", "gather", "update")),
         *_profile(rows),
         *_gpu(rows),

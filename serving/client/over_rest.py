@@ -130,15 +130,25 @@ def _request(call: Call) -> tuple[str, str, bytes | None]:
         return "GET", f"{path}/metadata", None
     body: dict[str, Any] = {"signature_name": call.signature} if call.signature else {}
     if call.method == "Predict":
-        # REST takes every input of a signature, also one that has a default.
-        known = call.described.inputs.items()
-        inputs = {name: spec.default for name, spec in known if spec.default is not None}
-        body["inputs"] = _features(inputs | dict(call.inputs))
+        body["inputs"] = _features(_with_defaults(call))
     else:
         if call.context is not None:
             body["context"] = _features(call.context)
         body["examples"] = [_features(features) for features in call.examples]
     return "POST", f"{path}:{call.method.lower()}", json.dumps(body).encode()
+
+
+def _with_defaults(call: Call) -> dict[str, Any]:
+    """REST takes every input of a signature, also one that has a default."""
+    given = map(np.asarray, call.inputs.values())
+    rows = max([1, *(len(value) for value in given if value.ndim)])
+    inputs = {}
+    for name, spec in call.described.inputs.items():
+        if spec.default is not None:
+            # JSON cannot write [0, 0]; a row of nothing for each of the batch says the same.
+            empty = not spec.default.size and spec.default.ndim > 1
+            inputs[name] = [[]] * rows if empty else spec.default
+    return inputs | dict(call.inputs)
 
 
 def _features(features: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,8 +32,14 @@ from tensorflow_serving.config import model_server_config_pb2
 from tests.conformance import models
 
 ROOT = pathlib.Path(__file__).parents[2]
-SECONDS = 60
-_OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+SECONDS = 120
+_OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # A server that starts is found at once.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+]
 
 
 @dataclass

@@ -18,6 +18,7 @@ from tests.conformance.rows import BY_ID, Row, check, each
 from tests.conformance.target import (
     SECONDS,
     Process,
+    Target,
     eventually,
     free_port,
     predict_request,
@@ -150,7 +151,7 @@ def test_the_same_port_twice(start, model_folder):
         f"--rest_api_port={port}",
         f"--model_base_path={model_folder}/half_plus_two",
     )
-    asked = Process.at(f"localhost:{port}")
+    asked = Target(f"localhost:{port}")
     eventually(lambda: server.process.poll() is not None or _listens(port))
     assert values(asked.predict("default", {"x": X}).outputs["y"]) == [2.5]
     assert str(port) in server.output() and "REST" in server.output().upper()

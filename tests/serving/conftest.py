@@ -131,13 +131,14 @@ class Server:
     def __init__(self, base_path: pathlib.Path, log: pathlib.Path, *flags: str) -> None:
         self.base_path = base_path
         self.log_path = log
-        self.port = free_port()
+        self.port, self.rest_port = free_port(), free_port()
         self.address = f"localhost:{self.port}"
         self.channel = grpc.insecure_channel(
             self.address, [("grpc.max_receive_message_length", -1)]
         )
         command = [sys.executable, "-m", "serving.server", f"--port={self.port}"]
-        command += ["--model_name=toy", f"--model_base_path={base_path}", *flags]
+        command += [f"--rest_api_port={self.rest_port}", "--model_name=toy"]
+        command += [f"--model_base_path={base_path}", *flags]
         with log.open("w") as file:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file)
 

@@ -31,18 +31,26 @@ class Awaited:
         self._loop.close()
 
 
-KINDS = {"grpc": ServingClient, "async-grpc": Awaited}
+KINDS = {
+    "grpc": ServingClient,
+    "async-grpc": Awaited,
+    "rest": ServingClient,
+    "async-rest": Awaited,
+}
 
 
 @pytest.fixture(params=KINDS)
 def connect(request, toy_server) -> Callable[..., Any]:
     """Makes a client of the toy server, of each kind in turn."""
 
+    over_rest = request.param.endswith("rest")
+    address = f"http://localhost:{toy_server.rest_port}" if over_rest else toy_server.address
+
     def connect(**options: Any) -> Any:
         options = {"model": "toy", "timeout": 60} | options
-        return KINDS[request.param](toy_server.address, **options)
+        return KINDS[request.param](address, **options)
 
-    connect.over_rest = request.param.endswith("rest")
+    connect.address, connect.over_rest = address, over_rest
     return connect
 
 

@@ -240,6 +240,8 @@ def test_the_command_of_the_container_serves(source, run):
     with ServingClient(f"localhost:{grpc_port}", model="recommender") as client:
         client.wait_until_ready(120)
         answer = client.predict({"x": np.float32([[1.0]])})
+    with ServingClient(f"http://localhost:{rest_port}", model="recommender") as client:
+        client.wait_until_ready(120)
     np.testing.assert_array_equal(answer["y"], [[2.5]])
     probe = container["readinessProbe"]["httpGet"]["path"]
     assert requests.get(f"http://localhost:{rest_port}{probe}", timeout=10).status_code == 200

@@ -1,0 +1,52 @@
+"""The section of docs/speed.md on the model server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+_HEAD = """## The model server
+
+Predict on a SavedModel of MovieLens 100K, driven by ghz on the same processors: `cascade` answers
+the ten best items of each user of the batch, `deepfm` a score for each pair. A closed loop keeps so
+many requests in flight; an open loop sends 70 % of ours of the closed one, whether answers come or
+not. *trivial* is a synchronous Python gRPC server around `signatures[..]`
+(`benchmarks/serving/trivial_server.py`), *in process* the same graph called in a session with no
+server and no client. Contenders answer by turns; the figure is the median of the rounds. Latencies
+are those of the client.
+"""
+_ORDER = ("ours", "ours, batching", "trivial", "TF Serving", "in process")
+
+
+def section(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the tables of rates and latencies.
+
+    Args:
+        rows: Rows of the benchmark; those of other work are passed over.
+    """
+    own = [row for row in rows if row["work"].startswith("serve ")]
+    if not own:
+        return []
+    names = [name for name in _ORDER if any(name in row["rates"] for row in own)]
+    lines = [
+        _HEAD,
+        "Requests a second, and p50 and p99 in milliseconds:\n",
+        f"| work | {' | '.join(names)} | ours over trivial | over in process |",
+        f"|{'---|' * (len(names) + 3)}",
+    ]
+    for row in own:
+        share = "" if row["share_of_limit"] is None else f"{row['share_of_limit']:.0%}"
+        cells = [_cell(row, name) for name in names]
+        work = row["work"].removeprefix("serve ")
+        lines.append(f"| {work} | {' | '.join(cells)} | **{row['ratio']:.2f}** | {share} |")
+    failed = [row["work"] for row in own if max(row["failed"].values()) > 0]
+    if failed:
+        lines += ["", f"Some requests were not answered: {', '.join(failed)}."]
+    return [*lines, ""]
+
+
+def _cell(row: dict[str, Any], name: str) -> str:
+    if name not in row["rates"]:
+        return ""
+    ms = row["ms"][name]
+    return f"{row['rates'][name]:,.0f} ({ms['p50']:.3g}, {ms['p99']:.3g})"
