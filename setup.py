@@ -35,6 +35,7 @@ EXTRAS = {
     # Held below 1.5: the search overrides what 1.4 does to draw values and to write its files.
     "tune": ["keras-tuner[bayesian]>=1.4.7,<1.5"],
     "dev": [
+        "cryptography>=42",
         "hypothesis>=6.100",
         "import-linter>=2.0",
         "kubernetes-validate>=1.30",
