@@ -113,6 +113,10 @@ class Model:
         failed = [version for version in wanted if version.state is State.END]
         return failed if len(failed) == len(wanted) and not self._serving else []
 
+    def is_settled(self) -> bool:
+        """Whether there is no need to wait for a version: one serves, or none ever will."""
+        return self.is_serving() or bool(self.given_up()) or self.config is None
+
     def found(self, paths: Mapping[int, str]) -> None:
         """Compares what is on disk with what is known.
 
