@@ -182,6 +182,15 @@ class Model:
             if version.state is State.UNLOADING and not version.in_flight and not version.busy
         ]
 
+    def unloaded(self, version: Version) -> None:
+        """Ends the life of a version; one that is asked for again meanwhile begins a new one."""
+        with self._changed:
+            version.busy = False
+            self.set_state(version, State.END)
+            if version.wanted:
+                again = Version(self.name, version.number, version.path)
+                self._versions[version.number] = again
+
     def set_state(self, version: Version, state: State) -> None:
         """Moves a version on in its life."""
         with self._changed:

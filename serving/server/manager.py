@@ -211,6 +211,5 @@ class Manager:
         del version.servable
         # Graph and session refer to each other, so that only the collector frees them.
         gc.collect()
-        version.busy = False
-        model.set_state(version, State.END)
+        model.unloaded(version)
         _LOG.info("Model %s version %d is unloaded.", model.name, version.number)
