@@ -1,9 +1,15 @@
-"""The embedded model server: TF Serving's gRPC API, flags and life cycle in one Python command.
+"""The embedded model server: TF Serving's API, flags and life cycle in one Python command.
 
     python -m serving.server --port=8500 --model_name=movies --model_base_path=/models/movies
 
-`flags` reads the command line, `app` ties the parts together. `versions` finds version folders,
-`lifecycle` loads and unloads them, `servable` is one loaded SavedModel, `registry` resolves a
-request's model to a version in use. Each RPC is one module (`predict`, `metadata`, `status`) that
-knows nothing of gRPC; `grpc_server` puts them on the wire and `errors` carries their status codes.
-"""
+| what | where |
+| --- | --- |
+| command line | `options` is the table of flags, `flags` reads it, `checks` refuses what cannot be |
+| configuration files | `protos` reads them, `model_config` knows models and version policies |
+| versions | `versions` finds their folders, `loading` makes one ready (`servable`, `signature`, `runtime`, `warmup`), `lifecycle` is their state, `manager` the threads that move it on |
+| requests | `registry` turns a `ModelSpec` into a version in use and replaces the configuration; `predict`, `inference`, `examples`, `metadata` and `status` are the RPCs on it; `handlers` are all of them free of transport |
+| fronts | `grpc_server` and `rest`, thin over `handlers`; `profiler` |
+| beside a request | `batching`, `metrics`, `request_log`, `errors` |
+
+`app` ties the parts together.
+"""  # noqa: E501

@@ -1,5 +1,6 @@
 """The server as a whole: load, listen, serve, drain."""
 
+import gc
 import logging
 import os
 import signal
@@ -42,6 +43,10 @@ def run(options: ServerOptions) -> None:
     for name in flags.unused(options):
         _LOG.warning("--%s has no effect in this server.", name)
     tf.get_logger().setLevel(logging.ERROR)
+    # The collector runs at every unload and holds all requests up meanwhile: it need not look
+    # through all that TensorFlow's import made, which stays.
+    gc.collect()
+    gc.freeze()
     manager = Manager(options, Loader(options))
     request_log = RequestLog()
     models = Models(manager, options, request_log)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from serving.server.errors import StatusError
+from serving.server.model_batching import ModelBatching
 from serving.server.options import ServerOptions
 from serving.server.servable import Servable
 
@@ -17,7 +18,7 @@ from serving.server.servable import Servable
 def servable(tmp_path_factory, saved_toys):
     path = tmp_path_factory.mktemp("servable") / "1"
     saved_toys(path, 1.0)
-    servable = Servable(str(path), ServerOptions())
+    servable = Servable(str(path), ServerOptions(), ModelBatching(ServerOptions()))
     yield servable
     servable.close()
 
@@ -52,6 +53,6 @@ def test_what_is_kept_of_the_graph(servable, tmp_path, saved_toys):
     assert not servable.meta_graph.graph_def.node
     saved_toys(tmp_path / "1", 1.0)
     options = ServerOptions(remove_unused_fields_from_bundle_metagraph=False)
-    whole = Servable(str(tmp_path / "1"), options)
+    whole = Servable(str(tmp_path / "1"), options, ModelBatching(options))
     assert whole.meta_graph.graph_def.node
     whole.close()
