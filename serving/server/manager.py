@@ -190,26 +190,29 @@ class Manager:
             )
 
     def _load_failed(self, model: Model, version: Version, error: StatusError) -> None:
+        retries = self._options.max_num_load_retries
         with self.changed:
             version.failures += 1
-            retries = self._options.max_num_load_retries
-            if version.failures <= retries and version.wanted:
-                seconds = self._options.load_retry_interval_micros / 1e6
-                version.next_try = time.monotonic() + seconds
-                model.set_state(version, State.START)
-                outlook = f"retry {version.failures} of {retries} follows in {seconds:g} s"
-            else:
-                version.error = error
-                model.set_state(version, State.END)
-                outlook = "it is given up"
-        reason = " ".join(str(error).split())
-        where = f"Model {model.name} version {version.number} cannot be loaded from {version.path}"
-        _LOG.error("%s; %s: %s", where, outlook, reason)
+            again = version.failures <= retries and version.wanted
+            seconds = self._options.load_retry_interval_micros / 1e6
+            outlook = (
+                f"retry {version.failures} of {retries} follows in {seconds:g} s"
+                if again
+                else "it is given up"
+            )
+            _LOG.error(
+                "Model %s version %d cannot be loaded from %s; %s: %s",
+                *(model.name, version.number, version.path, outlook),
+                " ".join(str(error).split()),
+            )
+            version.next_try = time.monotonic() + seconds
+            version.error = None if again else error
+            model.set_state(version, State.START if again else State.END)
 
     def _unload_one(self, model: Model, version: Version) -> None:
         version.servable.close()
         del version.servable
         # Graph and session refer to each other, so that only the collector frees them.
         gc.collect()
-        model.unloaded(version)
         _LOG.info("Model %s version %d is unloaded.", model.name, version.number)
+        model.unloaded(version)
