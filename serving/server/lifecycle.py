@@ -113,6 +113,10 @@ class Model:
         failed = [version for version in wanted if version.state is State.END]
         return failed if len(failed) == len(wanted) and not self._serving else []
 
+    def is_settled(self) -> bool:
+        """Whether there is no need to wait for a version: one serves, or none ever will."""
+        return self.is_serving() or bool(self.given_up()) or self.config is None
+
     def found(self, paths: Mapping[int, str]) -> None:
         """Compares what is on disk with what is known.
 
@@ -177,6 +181,15 @@ class Model:
             for version in self._versions.values()
             if version.state is State.UNLOADING and not version.in_flight and not version.busy
         ]
+
+    def unloaded(self, version: Version) -> None:
+        """Ends the life of a version; one that is asked for again meanwhile begins a new one."""
+        with self._changed:
+            version.busy = False
+            self.set_state(version, State.END)
+            if version.wanted:
+                again = Version(self.name, version.number, version.path)
+                self._versions[version.number] = again
 
     def set_state(self, version: Version, state: State) -> None:
         """Moves a version on in its life."""

@@ -22,6 +22,8 @@ from serving.server.options import ServerOptions
 from serving.server.servable import Servable
 from serving.server.versions import find_versions
 
+_SIGNAL_SECONDS = 0.5
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -95,11 +97,14 @@ class Manager:
             StatusError: every wanted version of a model was given up, or the time is over.
         """
         models = [self.models[name] for name in names]
+        end = math.inf if deadline is None else time.monotonic() + deadline
         with self.changed:
-            settled = self.changed.wait_for(
-                lambda: all(m.is_serving() or m.given_up() or not m.config for m in models),
-                deadline,
-            )
+            while waiting := [model for model in models if not model.is_settled()]:
+                left = end - time.monotonic()
+                if left <= 0:
+                    break
+                # In short waits, for the main thread acts on signals only between them.
+                self.changed.wait(min(left, _SIGNAL_SECONDS))
             failed = [version for model in models for version in model.given_up()]
         if failed:
             listed = "".join(
@@ -111,7 +116,7 @@ class Manager:
                 grpc.StatusCode.UNKNOWN,
                 f"{len(failed)} servable(s) did not become available: {{{listed}}}",
             )
-        if not settled:
+        if waiting:
             raise StatusError(
                 grpc.StatusCode.DEADLINE_EXCEEDED, "Some models have no version to serve yet."
             )
@@ -185,27 +190,29 @@ class Manager:
             )
 
     def _load_failed(self, model: Model, version: Version, error: StatusError) -> None:
+        retries = self._options.max_num_load_retries
         with self.changed:
             version.failures += 1
-            retries = self._options.max_num_load_retries
-            if version.failures <= retries and version.wanted:
-                seconds = self._options.load_retry_interval_micros / 1e6
-                version.next_try = time.monotonic() + seconds
-                model.set_state(version, State.START)
-                outlook = f"retry {version.failures} of {retries} follows in {seconds:g} s"
-            else:
-                version.error = error
-                model.set_state(version, State.END)
-                outlook = "it is given up"
-        reason = " ".join(str(error).split())
-        where = f"Model {model.name} version {version.number} cannot be loaded from {version.path}"
-        _LOG.error("%s; %s: %s", where, outlook, reason)
+            again = version.failures <= retries and version.wanted
+            seconds = self._options.load_retry_interval_micros / 1e6
+            outlook = (
+                f"retry {version.failures} of {retries} follows in {seconds:g} s"
+                if again
+                else "it is given up"
+            )
+            _LOG.error(
+                "Model %s version %d cannot be loaded from %s; %s: %s",
+                *(model.name, version.number, version.path, outlook),
+                " ".join(str(error).split()),
+            )
+            version.next_try = time.monotonic() + seconds
+            version.error = None if again else error
+            model.set_state(version, State.START if again else State.END)
 
     def _unload_one(self, model: Model, version: Version) -> None:
         version.servable.close()
         del version.servable
         # Graph and session refer to each other, so that only the collector frees them.
         gc.collect()
-        version.busy = False
-        model.set_state(version, State.END)
         _LOG.info("Model %s version %d is unloaded.", model.name, version.number)
+        model.unloaded(version)

@@ -61,7 +61,7 @@ def states(handlers, name: str) -> dict[int, int]:
     return {status.version: status.state for status in statuses}
 
 
-AVAILABLE, END = 30, 50
+AVAILABLE, UNLOADING, END = 30, 40, 50
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,31 @@ def test_policies(handlers, toy, eventually, caplog):
 
 def available(handlers, name: str) -> set[int]:
     return {number for number, state in states(handlers, name).items() if state == AVAILABLE}
+
+
+def test_a_version_that_is_wanted_again_while_it_goes_comes_back(
+    handlers, toy, eventually, tmp_path
+):
+    gate = tmp_path / "gate"
+    hold = predict_pb2.PredictRequest()
+    hold.model_spec.name, hold.model_spec.signature_name = "a", "hold"
+    hold.inputs["path"].dtype = 7
+    hold.inputs["path"].tensor_shape.SetInParent()
+    hold.inputs["path"].string_val.append(str(gate).encode())
+    thread = threading.Thread(target=handlers.predict, args=[hold])
+    thread.start()
+    try:
+        eventually(lambda: handlers.models.in_flight() == 1)
+        reload(handlers, config(toy("a", "model_version_policy { specific { versions: 1 } }")))
+        eventually(lambda: states(handlers, "a") == {1: AVAILABLE, 3: UNLOADING})
+        reload(handlers, config(toy("a", ALL)))
+        eventually(lambda: available(handlers, "a") == {1, 2})
+        assert states(handlers, "a")[3] == UNLOADING
+    finally:
+        gate.touch()
+        thread.join()
+    eventually(lambda: available(handlers, "a") == {1, 2, 3})
+    assert addend(handlers, name="a") == 3
 
 
 def test_models_come_and_go(handlers, toy, eventually):
