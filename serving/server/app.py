@@ -1,5 +1,6 @@
 """The server as a whole: load, listen, serve, drain."""
 
+import gc
 import logging
 import os
 import signal
@@ -23,6 +24,7 @@ from serving.server.rest import app as rest
 
 # Kubernetes kills a pod 30 s after SIGTERM unless told otherwise.
 DRAIN_SECONDS = 25
+_SIGNAL_SECONDS = 0.5
 
 _LOG = logging.getLogger(__name__)
 
@@ -41,6 +43,10 @@ def run(options: ServerOptions) -> None:
     for name in flags.unused(options):
         _LOG.warning("--%s has no effect in this server.", name)
     tf.get_logger().setLevel(logging.ERROR)
+    # The collector runs at every unload and holds all requests up meanwhile: it need not look
+    # through all that TensorFlow's import made, which stays.
+    gc.collect()
+    gc.freeze()
     manager = Manager(options, Loader(options))
     request_log = RequestLog()
     models = Models(manager, options, request_log)
@@ -76,7 +82,9 @@ def _serve(handlers: Handlers, options: ServerOptions, config: ModelServerConfig
             daemon=True,
         ).start()
     try:
-        stopping.wait()
+        # The kernel may give a signal to another thread; Python acts on it when this one wakes.
+        while not stopping.wait(_SIGNAL_SECONDS):
+            pass
     finally:
         stopping.set()
         _LOG.info("Stopping; running requests get %d s to finish.", DRAIN_SECONDS)

@@ -113,20 +113,32 @@ class Model:
         failed = [version for version in wanted if version.state is State.END]
         return failed if len(failed) == len(wanted) and not self._serving else []
 
-    def found(self, paths: Mapping[int, str], complaint: str = "") -> None:
+    def is_settled(self) -> bool:
+        """Whether there is no need to wait for a version: one serves, or none ever will."""
+        return self.is_serving() or bool(self.given_up()) or self.config is None
+
+    def found(self, paths: Mapping[int, str]) -> None:
         """Compares what is on disk with what is known.
 
         Args:
             paths: the folder of each version that exists; none if the model is to go.
-            complaint: what keeps versions from being found; logged once.
         """
+        complaint = ""
         wanted = choose(self.config.model_version_policy, paths) if self.config else []
         if self.config and not wanted:
-            complaint = complaint or (
+            complaint = (
                 f"No versions of servable {self.name} found under base path "
                 f"{self.config.base_path}. Did you forget to name your leaf directory as a number "
                 "(eg. '/1/')?"
             )
+        elif self.config:
+            named = self.config.model_version_policy.specific.versions
+            missing = sorted(set(named) - set(wanted))
+            if missing:
+                complaint = (
+                    f"Versions {missing} of servable {self.name} are asked for but not found under "
+                    f"{self.config.base_path}."
+                )
         self.complain(complaint)
         for version in self._versions.values():
             version.wanted = version.wanted and version.number in wanted

@@ -22,6 +22,8 @@ from serving.server.options import ServerOptions
 from serving.server.servable import Servable
 from serving.server.versions import find_versions
 
+_SIGNAL_SECONDS = 0.5
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -95,11 +97,14 @@ class Manager:
             StatusError: every wanted version of a model was given up, or the time is over.
         """
         models = [self.models[name] for name in names]
+        end = math.inf if deadline is None else time.monotonic() + deadline
         with self.changed:
-            settled = self.changed.wait_for(
-                lambda: all(m.is_serving() or m.given_up() or not m.config for m in models),
-                deadline,
-            )
+            while waiting := [model for model in models if not model.is_settled()]:
+                left = end - time.monotonic()
+                if left <= 0:
+                    break
+                # In short waits, for the main thread acts on signals only between them.
+                self.changed.wait(min(left, _SIGNAL_SECONDS))
             failed = [version for model in models for version in model.given_up()]
         if failed:
             listed = "".join(
@@ -111,7 +116,7 @@ class Manager:
                 grpc.StatusCode.UNKNOWN,
                 f"{len(failed)} servable(s) did not become available: {{{listed}}}",
             )
-        if not settled:
+        if waiting:
             raise StatusError(
                 grpc.StatusCode.DEADLINE_EXCEEDED, "Some models have no version to serve yet."
             )

@@ -27,6 +27,7 @@ _MAX_BODY_BYTES = 2**31 - 1
 # Each waiting request keeps its body in memory; beyond these more are refused.
 _MAX_WAITING = 2000
 _MAX_HEADER_BYTES = 64 << 10
+_LAST_SECONDS = 0.1
 _GZIP = 16 + zlib.MAX_WBITS
 
 _LOG = logging.getLogger(__name__)
@@ -71,11 +72,11 @@ class RestServer:
         self._executor = futures.ThreadPoolExecutor(options.rest_api_num_threads, "rest")
         self._capacity = options.rest_api_num_threads + _MAX_WAITING
         self._running = 0
-        listener = _listen(options.rest_api_port)
+        self._listener = _listen(options.rest_api_port)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rest", daemon=True)
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._open(listener), self._loop).result()
+        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
         _LOG.info("Exporting HTTP/REST API at localhost:%d.", options.rest_api_port)
 
     def stop(self, seconds: float) -> None:
@@ -90,7 +91,7 @@ class RestServer:
         self._loop.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    async def _open(self, listener: socket.socket) -> None:
+    async def _open(self) -> None:
         # What clients do wrong is theirs to know: aiohttp would log a traceback for it.
         logger = logging.getLogger(f"{__name__}.http")
         logger.setLevel(logging.CRITICAL)
@@ -103,9 +104,13 @@ class RestServer:
             max_line_size=_MAX_HEADER_BYTES,
             max_field_size=_MAX_HEADER_BYTES,
         )
-        self._server = await self._loop.create_server(self._http, sock=listener, backlog=1024)
+        self._server = await self._loop.create_server(self._http, sock=self._listener, backlog=1024)
 
     async def _close(self, seconds: float) -> None:
+        # asyncio forgets a connection that it accepts while it closes, and its client waits for
+        # ever; so no more are accepted first, and the last ones get a moment to ask.
+        self._loop.remove_reader(self._listener.fileno())
+        await asyncio.sleep(_LAST_SECONDS)
         self._server.close()
         self._http.pre_shutdown()
         await self._http.shutdown(seconds)

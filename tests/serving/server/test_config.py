@@ -88,7 +88,7 @@ def handlers(start, toy):
     return start(config(toy()), **FAST)
 
 
-def test_policies(handlers, toy, eventually):
+def test_policies(handlers, toy, eventually, caplog):
     assert states(handlers, "a") == {3: AVAILABLE}
     policies = {
         "model_version_policy { latest { num_versions: 2 } }": {2, 3},
@@ -102,6 +102,7 @@ def test_policies(handlers, toy, eventually):
         assert addend(handlers, name="a") == max(expected)
     with pytest.raises(StatusError, match=r"Servable not found for request: Specific\(a, 1\)"):
         addend(handlers, name="a", version={"value": 1})
+    assert "Versions [9] of servable a are asked for but not found under " in caplog.text
 
 
 def available(handlers, name: str) -> set[int]:
