@@ -9,7 +9,7 @@
 | versions | `versions` finds their folders, `loading` makes one ready (`servable`, `signature`, `runtime`, `warmup`), `lifecycle` is their state, `manager` the threads that move it on |
 | requests | `registry` turns a `ModelSpec` into a version in use and replaces the configuration; `predict`, `inference`, `examples`, `metadata` and `status` are the RPCs on it; `handlers` are all of them free of transport |
 | fronts | `grpc_server` and `rest`, thin over `handlers`; `profiler` |
-| beside a request | `batching`, `metrics`, `request_log`, `errors` |
+| beside a request | `batching` (`batch_options`, `batch_tasks`, `batch_arrays`; `model_batching` for the flags), `metrics`, `request_log`, `errors` |
 
 `app` ties the parts together.
 """  # noqa: E501
