@@ -29,9 +29,10 @@ from serving.client.calls import Call, Prediction, ServingError, Tls, failure
 _OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # A server that restarts is found again at once, not after gRPC's two minutes.
+    # A server that restarts is found again within a second, not after gRPC's two minutes; as long
+    # may a connection take, with its TLS handshake.
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1000),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 import sys
 
 import pytest
@@ -57,10 +58,11 @@ def _promise(row: Row) -> str:
 
 
 def write(states: dict[str, str], page: pathlib.Path = PAGE) -> None:
-    """Puts the table in its place of the page."""
+    """Puts the table in its place of the page; a row that was not run keeps its state."""
     before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    page.write_text(f"{before}{BEGIN}\n{table(states)}\n{END}{after}", encoding="utf-8")
+    old, _, after = rest.partition(END)
+    kept = dict(re.findall(r"^\| `([\w-]+)`.* \| ([^|]+) \|$", old, re.MULTILINE))
+    page.write_text(f"{before}{BEGIN}\n{table(kept | states)}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -36,8 +36,9 @@ SECONDS = 120
 _OPTIONS = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
-    # A server that starts is found at once.
+    # A server that starts is found within seconds, which are also what a connection may take.
     ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 5000),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
 
@@ -175,7 +176,10 @@ class Process(Target):
             except grpc.RpcError:
                 return False
 
-        eventually(ready)
+        try:
+            eventually(ready)
+        except AssertionError as error:
+            raise AssertionError(f"{model} is not served:\n{self.output()}") from error
 
     def stop(self) -> int:
         """Sends SIGTERM and returns the exit status."""

@@ -6,10 +6,11 @@ import re
 
 import numpy as np
 import pytest
+from tensorflow_serving.apis import regression_pb2
 
 from tests.conformance import models
 from tests.conformance.rows import check
-from tests.conformance.target import Target, refusal, sample
+from tests.conformance.target import SECONDS, Target, examples, refusal, sample
 
 HALF = "half_plus_two"
 PREFIX = ":tensorflow:serving:"
@@ -100,11 +101,18 @@ def test_runtime_latency(asked: Target):
     assert asked.metrics()[sample(f"{PREFIX}runtime_latency_count", **labels)] > 0
 
 
+def _regress_three(target: Target) -> None:
+    """tf.Examples are what is counted, so Predict is not."""
+    request = regression_pb2.RegressionRequest(input=examples(1.0, 2.0, 3.0))
+    request.model_spec.name, request.model_spec.signature_name = HALF, "regress_x_to_y"
+    target.prediction.Regress(request, SECONDS)
+
+
 @check("request_example_counts")
 def test_example_counts(asked: Target):
     metrics = asked.metrics()
     before = metrics.get(sample(f"{PREFIX}request_example_counts_count", model=HALF), 0)
-    asked.predict(HALF, {"x": X})
+    _regress_three(asked)
     metrics = asked.metrics()
     assert metrics[sample(f"{PREFIX}request_example_counts_count", model=HALF)] == before + 1
     bounds = [
@@ -121,8 +129,8 @@ def test_example_counts(asked: Target):
 def test_example_count_total(asked: Target):
     name = sample(f"{PREFIX}request_example_count_total", model=HALF)
     before = asked.metrics().get(name, 0)
-    asked.predict(HALF, {"x": X})
-    assert asked.metrics()[name] == before + len(X)
+    _regress_three(asked)
+    assert asked.metrics()[name] == before + 3
 
 
 @check("request_log_count")

@@ -22,8 +22,10 @@ def test_every_row_is_listed_with_its_state():
 def test_the_rest_of_the_page_stays(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nstale rows\n{END}\nafter\n")
-    write({}, page)
+    write({"predict": HOLDS, "classify": FAILS}, page)
+    write({"classify": HOLDS}, page)
     text = page.read_text()
+    assert "\n2 of " in text  # What was not run again keeps its state.
     assert text.startswith("before\n") and text.endswith("\nafter\n") and "stale rows" not in text
 
 

@@ -30,6 +30,7 @@ CANCELLED_SHARE, LOAD_SHARE, IN_FLIGHT = 0.05, 0.7, 16
 BROKEN_EVERY, KEPT = 4, 3
 MEMORY_GROWTH = 0.05
 _CAPACITY_SECONDS = 3.0
+_LATE_SECONDS = 0.05
 
 
 @dataclass
@@ -78,6 +79,9 @@ def soak(seconds: float, swap_seconds: float) -> Report:
         folder = pathlib.Path(name) / MODEL
         folder.mkdir()
         half_plus(folder / "1", 1.0)
+        # Made beforehand: to build a graph under load would hold up the requests of this process.
+        for version in range(2, 2 + int(seconds / swap_seconds)):
+            _prepare(folder, version)
         server = Process(
             f"--model_name={MODEL}",
             f"--model_base_path={folder}",
@@ -124,13 +128,15 @@ async def _closed_loop(stub: object, report: Report, seconds: float) -> None:
 
 
 async def _open_loop(stub: object, report: Report, end: float) -> None:
-    start, sent, running = time.monotonic(), 0, set()
+    due, running = time.monotonic(), set()
     while time.monotonic() < end:
-        while sent < (time.monotonic() - start) * report.rate:
+        # What this process could not send in time is left out: made up for, it would be a burst.
+        due = max(due, time.monotonic() - _LATE_SECONDS)
+        while due < time.monotonic():
             task = asyncio.create_task(_ask(stub, report, random.random() < CANCELLED_SHARE))
             running.add(task)
             task.add_done_callback(running.discard)
-            sent += 1
+            due += 1 / report.rate
         await asyncio.sleep(0.005)
     await asyncio.gather(*running)
 
@@ -163,9 +169,8 @@ async def _swap(
     while time.monotonic() + swap_seconds < end:
         await asyncio.sleep(swap_seconds)
         version += 1
-        broken = version % BROKEN_EVERY == 0
-        await asyncio.to_thread(_put, folder, version, broken)
-        wanted = "END" if broken else "AVAILABLE"
+        (folder / f"ready-{version}").rename(folder / str(version))
+        wanted = "AVAILABLE" if version % BROKEN_EVERY else "END"
         while (state := (await asyncio.to_thread(server.states, MODEL)).get(version)) != wanted:
             if time.monotonic() > end:
                 report.failures.append(f"version {version} is {state}, not {wanted}")
@@ -175,14 +180,13 @@ async def _swap(
             shutil.rmtree(folder / str(old), ignore_errors=True)
 
 
-def _put(folder: pathlib.Path, version: int, broken: bool) -> None:
-    if not broken:
-        half_plus(folder / str(version), float(version))
-        return
-    unfinished = folder / f"unfinished-{version}"
-    unfinished.mkdir()
-    (unfinished / "saved_model.pb").write_bytes(b"no model")
-    unfinished.rename(folder / str(version))
+def _prepare(folder: pathlib.Path, version: int) -> None:
+    ready = folder / f"ready-{version}"
+    if version % BROKEN_EVERY:
+        half_plus(ready, float(version))
+    else:
+        ready.mkdir()
+        (ready / "saved_model.pb").write_bytes(b"no model")
 
 
 async def _watch(server: Process, report: Report, end: float, pause: float) -> None:
