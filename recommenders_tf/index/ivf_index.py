@@ -72,8 +72,9 @@ class IVFIndex(StockIndex):
     Example:
         >>> random = np.random.default_rng(0)
         >>> vectors = random.standard_normal([1000, 8]).astype(np.float32)
+        >>> vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         >>> index = IVFIndex(vectors, np.arange(1000), config=IVFConfig(lists=16, probes=4))
-        >>> index.search(vectors[:1] * 9, k=1)[1].tolist(), index.is_exact()
+        >>> index.search(vectors[:1], k=1)[1].tolist(), index.is_exact()
         ([[0]], False)
     """
 
