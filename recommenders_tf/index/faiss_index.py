@@ -53,8 +53,9 @@ class FaissIndex(LibraryIndex):
 
     Example:
         >>> vectors = np.random.default_rng(0).standard_normal([500, 8]).astype(np.float32)
+        >>> vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         >>> index = FaissIndex(vectors, np.arange(500), config=FaissConfig("IVF8,Flat", effort=8))
-        >>> index.search(vectors[:1] * 9, k=1)[1].tolist()
+        >>> index.search(vectors[:1], k=1)[1].tolist()
         [[0]]
 
     References:

@@ -25,7 +25,7 @@ class IVFConfig:
 
     Args:
         lists: How many clusters; by default the square root of the number of items, twice.
-        probes: Lists that a query looks into; by default a thirty-second part, and eight at least.
+        probes: Lists that a query looks into; by default an eighth, and sixteen at least.
         dtype: Of the vectors it keeps: `float32`, or `bfloat16`, which takes half the memory.
         seed: Of the clusters.
 
@@ -72,8 +72,9 @@ class IVFIndex(StockIndex):
     Example:
         >>> random = np.random.default_rng(0)
         >>> vectors = random.standard_normal([1000, 8]).astype(np.float32)
+        >>> vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         >>> index = IVFIndex(vectors, np.arange(1000), config=IVFConfig(lists=16, probes=4))
-        >>> index.search(vectors[:1] * 9, k=1)[1].tolist(), index.is_exact()
+        >>> index.search(vectors[:1], k=1)[1].tolist(), index.is_exact()
         ([[0]], False)
     """
 
@@ -110,7 +111,7 @@ class IVFIndex(StockIndex):
     def _set_lists(self, centroids: np.ndarray) -> None:
         self.centroids.assign(centroids)
         lists = len(centroids)
-        self.probes.assign(min(lists, self.config.probes or max(8, lists // 32)))
+        self.probes.assign(min(lists, self.config.probes or max(16, lists // 8)))
 
     def _append(self, vectors: np.ndarray) -> None:
         nearest = nearest_centroids(vectors, self.centroids.numpy()).astype(np.int32)

@@ -75,6 +75,7 @@ class IVFPQIndex(IVFIndex):
     Example:
         >>> random = np.random.default_rng(0)
         >>> vectors = random.standard_normal([1000, 32]).astype(np.float32)
+        >>> vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         >>> config = IVFPQConfig(lists=16, probes=4, subspaces=4)
         >>> index = IVFPQIndex(vectors, np.arange(1000), config=config)
         >>> index.search(vectors[:1], k=1)[1].tolist()

@@ -24,8 +24,9 @@ def k_means(vectors: np.ndarray, clusters: int, iterations: int = 10, seed: int 
         float32 `[clusters, dim]`.
 
     Example:
-        >>> k_means(np.array([[0.0], [0.2], [9.0], [9.2]], np.float32), 2).round(1).tolist()
-        [[9.1], [0.1]]
+        >>> points = np.array([[0.0], [0.2], [9.0], [9.2]], np.float32)
+        >>> np.sort(k_means(points, 2), axis=0).round(1).tolist()
+        [[0.1], [9.1]]
 
     References:
         Lloyd: Least Squares Quantization in PCM, IEEE Transactions on Information Theory 28 (1982).

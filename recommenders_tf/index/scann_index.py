@@ -60,8 +60,9 @@ class ScannIndex(LibraryIndex):
 
     Example:
         >>> vectors = np.random.default_rng(0).standard_normal([500, 8]).astype(np.float32)
+        >>> vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         >>> index = ScannIndex(vectors, np.arange(500))
-        >>> index.search(vectors[:1] * 9, k=1)[1].tolist()
+        >>> index.search(vectors[:1], k=1)[1].tolist()
         [[0]]
 
     References:

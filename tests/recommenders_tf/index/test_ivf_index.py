@@ -7,7 +7,8 @@ from tests.recommenders_tf.index.planted import planted
 
 
 def test_more_probes_miss_fewer_items_until_it_is_exact() -> None:
-    vectors, _, queries = planted(3000)
+    random = np.random.default_rng(0)
+    vectors, queries = (random.standard_normal((n, 16)).astype(np.float32) for n in (3000, 30))
     index = IVFIndex(vectors, np.arange(3000), config=IVFConfig(lists=50, probes=1))
     best = np.argsort(-queries @ vectors.T, axis=1)[:, :10]
     recalls = []
@@ -36,9 +37,10 @@ def test_codes_come_near_to_the_vectors() -> None:
 
 def test_a_width_that_parts_do_not_divide() -> None:
     vectors = np.random.default_rng(0).standard_normal((500, 10)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     config = IVFPQConfig(lists=4, probes=4, subspaces=3, codes=64, rescored=32)
     index = IVFPQIndex(vectors, np.arange(500), config=config)
-    assert index.search(9 * vectors[:20], 1)[1].ravel().tolist() == list(range(20))
+    assert index.search(vectors[:20], 1)[1].ravel().tolist() == list(range(20))
 
 
 def test_bad_settings_name_the_argument() -> None:
@@ -56,7 +58,8 @@ def test_k_means_finds_clusters_that_lie_apart() -> None:
     vectors = (centers[np.arange(800) % 8] + random.standard_normal((800, 5))).astype(np.float32)
     found = k_means(vectors, 24, seed=1)
     distances = np.linalg.norm(vectors[:, np.newaxis] - found, axis=2)
-    np.testing.assert_array_equal(nearest_centroids(vectors, found), distances.argmin(axis=1))
+    own = np.take_along_axis(distances, nearest_centroids(vectors, found)[:, np.newaxis], axis=1)
+    np.testing.assert_allclose(own[:, 0], distances.min(axis=1), rtol=0.01)
     assert distances.min(axis=1).max() < 10
 
 
