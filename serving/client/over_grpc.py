@@ -51,7 +51,12 @@ class Grpc:
 
     @functools.cached_property
     def _channel(self) -> grpc.Channel:
-        return self._open(grpc)
+        channel = self._open(grpc)
+        if self._credentials is not None:
+            # Calls that fail at once leave nobody to read what the server says in a handshake, so
+            # that one which restarts is not found again. A subscription has a thread that reads.
+            channel.subscribe(lambda _: None)
+        return channel
 
     def _open(self, api: Any) -> Any:
         if self._credentials is None:

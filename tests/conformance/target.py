@@ -70,6 +70,9 @@ class Target:
             if self.credentials
             else grpc.insecure_channel(self.address, _OPTIONS)
         )
+        if self.credentials:
+            # While calls fail at once, this alone reads what the server says in a handshake.
+            self.channel.subscribe(lambda _: None)
         self.prediction = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
         self.models = model_service_pb2_grpc.ModelServiceStub(self.channel)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pathlib
+import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent import futures
 from contextlib import contextmanager
@@ -178,6 +180,36 @@ def test_tls(pem, mutual: bool):
             with pytest.raises(ServingError):
                 ask(port, retries=0, tls=tls)
         assert len(service.requests) == 1
+
+
+# In a process of its own, since gRPC reads for the whole process.
+_LATE = """
+import pathlib, sys, time
+from concurrent import futures
+import grpc
+port, key, certificate = sys.argv[1:]
+pair = pathlib.Path(key).read_bytes(), pathlib.Path(certificate).read_bytes()
+server = grpc.server(futures.ThreadPoolExecutor(1))
+server.add_secure_port(f"127.0.0.1:{port}", grpc.ssl_server_credentials([pair]))
+time.sleep(1)
+server.start()
+server.wait_for_termination()
+"""
+
+
+def test_a_server_with_tls_that_comes_back_is_found(pem):
+    """Calls that fail at once do not read a handshake; something else must."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    files = [str(pem["key"]), str(pem["certificate"])]
+    with subprocess.Popen([sys.executable, "-c", _LATE, str(port), *files]) as server:
+        try:
+            with pytest.raises(ServingError) as raised:
+                ask(port, retries=10**6, timeout=30, tls=Tls(ca=pem["certificate"]))
+        finally:
+            server.terminate()
+    assert raised.value.code is grpc.StatusCode.UNIMPLEMENTED  # it has no service
 
 
 def test_a_certificate_needs_its_key():
