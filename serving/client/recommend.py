@@ -44,8 +44,12 @@ def unknown(given: Mapping[str, npt.ArrayLike], known: Mapping[str, object]) -> 
 
 def recommended(answer: Prediction, k: int) -> Recommendations:
     """Reads the outputs of the signature."""
-    ids, scores = answer.outputs["item_id"], answer.outputs["score"]
-    return Recommendations(_decode(ids[:, :k]), scores[:, :k], answer.version)
+    ids, scores = (
+        # JSON does not tell how long the lists of nobody are.
+        output[:, :k] if len(output) else output.reshape(0, k)
+        for output in (answer.outputs["item_id"], answer.outputs["score"])
+    )
+    return Recommendations(_decode(ids), scores, answer.version)
 
 
 def _text(ids: np.ndarray) -> np.ndarray:
