@@ -21,9 +21,6 @@ class SessionGraph(tf.keras.layers.Layer):
     once, as in the paper's program. The graphs of all steps are computed at once: time and memory
     grow with the square of the number of steps.
 
-    Args:
-        **kwargs: Of the Keras layer.
-
     Call arguments:
         inputs: Vectors of the items, `[batch, steps, dim]`.
         same: Which steps of a session are of one item, bool `[batch, steps, steps]`.
