@@ -83,7 +83,7 @@ report: env ## Make the example report of the documentation and its picture; nee
 	python -m tests.test_report_screenshot
 
 .PHONY: demo
-demo: env ## MovieLens events in, recommendations out of a gRPC server
+demo: env ## MovieLens events in, recommendations out of a server, over gRPC and REST
 	python -m examples.demo
 
 .PHONY: bench

@@ -1,7 +1,7 @@
-"""Events in, recommendations out of a gRPC server: `make demo`.
+"""Events in, recommendations out of a model server: `make demo`.
 
 Runs the TFX pipeline on MovieLens 100K, serves what it pushed with the embedded server, and asks
-that server, as any client would, what one user should watch next.
+that server over gRPC and over REST, as any client would, what one user should watch next.
 """
 
 from __future__ import annotations
@@ -61,8 +61,10 @@ def demo(
         show_result(result)
         raise typer.Exit(1)
 
-    with serving(pathlib.Path(result.pushed).parent) as address:
+    with serving(pathlib.Path(result.pushed).parent) as (address, url):
         recommended = ask(address, user)
+        if ask(url, user) != recommended:
+            raise RuntimeError(f"{url} answers otherwise than {address}.")
     events, items, schema = log.events, log.items, log.schema
     item_id = schema.item_id.name
     titles = items.set_index(item_id)["title"]
@@ -88,23 +90,24 @@ def ask(address: str, user: str) -> list[tuple[str, float]]:
 
 
 @contextlib.contextmanager
-def serving(folder: pathlib.Path) -> Iterator[str]:
-    """Run the embedded server on a folder of model versions, and give its address."""
+def serving(folder: pathlib.Path) -> Iterator[tuple[str, str]]:
+    """Run the embedded server on a folder of model versions; give its gRPC address and REST URL."""
     from serving.client import ServingClient
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    with socket.socket() as first, socket.socket() as second:
+        for probe in (first, second):
+            probe.bind(("127.0.0.1", 0))
+        port, rest_port = first.getsockname()[1], second.getsockname()[1]
     address = f"127.0.0.1:{port}"
     command = [
-        *(sys.executable, "-m", "serving.server", f"--port={port}"),
+        *(sys.executable, "-m", "serving.server", f"--port={port}", f"--rest_api_port={rest_port}"),
         *(f"--model_name={MODEL}", f"--model_base_path={folder.resolve()}"),
     ]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         with errors.status("Starting the server"), ServingClient(address, model=MODEL) as client:
             client.wait_until_ready(_START_SECONDS)
-        yield address
+        yield address, f"http://127.0.0.1:{rest_port}"
     finally:
         server.terminate()
         server.wait()

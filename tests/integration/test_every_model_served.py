@@ -53,8 +53,13 @@ def test_raw_ids_in_and_item_ids_out(name, call, trained):
     run, models = trained(name)
     asked = json.loads(call("recommend", run, "--user", USER, "-k", LENGTH, "--json"))
     seen = rtf.load_model(run / "model.keras").tables.events.query("user_id == @USER")["item_id"]
-    with serving(models) as address, ServingClient(address, model=MODEL) as client:
-        answer = client.recommend([USER, "nobody"], k=LENGTH)
+    with serving(models) as (address, url):
+        with ServingClient(address, model=MODEL) as client:
+            answer = client.recommend([USER, "nobody"], k=LENGTH)
+        with ServingClient(url, model=MODEL) as client:
+            over_rest = client.recommend([USER, "nobody"], k=LENGTH)
+    assert over_rest.item_ids.tolist() == answer.item_ids.tolist()
+    assert over_rest.scores.tolist() == answer.scores.tolist()
     items, scores = zip(*answer.for_user(0), strict=True)
     assert list(items) == [record["item_id"] for record in asked]
     assert scores == pytest.approx([record["score"] for record in asked], rel=1e-4, abs=1e-6)
@@ -69,7 +74,7 @@ def test_scores_of_raw_ids(name, trained):
         {"user_id": [USER, "u7", "nobody"], "item_id": ["i3", "i5", "i3"], "device": "tv"}
     )
     expected = rtf.load_model(run / "model.keras").score(pairs)
-    with serving(models) as address, ServingClient(address, model=MODEL) as client:
+    with serving(models) as (address, _), ServingClient(address, model=MODEL) as client:
         inputs = {name: column.to_numpy(object) for name, column in pairs.items()}
         answer = client.predict(inputs, signature_name="score")
     assert np.isfinite(expected).all()

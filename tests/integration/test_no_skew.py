@@ -28,7 +28,7 @@ def cascade(planted_log) -> tuple[rtf.Cascade, rtf.models.WideDeep]:
 def client(cascade, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     cascade[0].export(folder / "1")
-    with serving(folder) as address, ServingClient(address, model=MODEL) as client:
+    with serving(folder) as (address, _), ServingClient(address, model=MODEL) as client:
         yield client
 
 
