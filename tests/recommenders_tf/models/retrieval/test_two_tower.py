@@ -117,7 +117,8 @@ def test_two_replicas_have_the_loss_and_gradients_of_one(train, num_negatives) -
     found = [strategy.experimental_local_results(value)[0] for value in run(halves)]
     expected = [loss, *map(tf.convert_to_tensor, gradients)]
     for value, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(value, other, rtol=1e-3, atol=1e-6)
+        # Of a tensor as a whole: what nearly cancels in a sum depends on the order of the sum.
+        assert np.linalg.norm(value - other) <= 1e-4 * np.linalg.norm(other)
     hits = np.bincount(batch["item_id"], minlength=two.frequency.buckets)
     np.testing.assert_array_equal(two.frequency.hits.numpy(), hits)
 
