@@ -74,8 +74,10 @@ def contenders(model: Served, address: str = "") -> Iterator[dict[str, Server | 
         batching = pathlib.Path(folder) / "batching.config"
         batching.write_text(_BATCHING)
         flags = ["--enable_batching", f"--batching_parameters_file={batching}"]
-        started = {}
-        for name, command in {"ours": own, "ours, batching": [*own, *flags]}.items():
+        started, ways = {}, {"ours": own}
+        if model.batches:
+            ways["ours, batching"] = [*own, *flags]
+        for name, command in ways.items():
             port = _free_port()
             stack.enter_context(_process([*module, *command, f"--port={port}"]))
             started[name] = Server(f"127.0.0.1:{port}", model)

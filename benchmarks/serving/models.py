@@ -37,15 +37,22 @@ class Served:
         saved = loader_impl.parse_saved_model(str(self.version))
         return saved.meta_graphs[0].signature_def[self.signature]
 
+    @property
+    def batches(self) -> bool:
+        """Whether requests can be joined: every input has a value for each row."""
+        return self.signature != "recommend"
+
     def inputs(self, batch: int) -> dict[str, np.ndarray]:
         """Return the inputs of a request for a batch of users, or of user-item pairs."""
         from recommenders_tf import data
 
         log = data.load(DATASET)
         events = log.events.sample(batch, random_state=batch)
-        # Defaults are sent too: the trivial server knows none.
+        # Defaults are sent too: the trivial server knows none. An empty history is sent for each
+        # row, since requests are joined by rows.
         defaults = self.definition().defaults
         given = {name: tf.make_ndarray(proto) for name, proto in defaults.items()}
+        given["history"] = np.empty((batch, 0), object)
         given["user_id"] = _strings(events[log.schema.user_id.name])
         if self.signature == "recommend":
             return given | {"k": np.int32(_LISTED)}
