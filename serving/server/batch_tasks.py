@@ -62,9 +62,9 @@ class Task:
         now = time.monotonic()
         times = [] if self.end is None else [max(self.end - now, 0)]
         batch = self.batch
-        waits_for_others = batch is not None and not batch.is_running and now < batch.due
-        if batch is not None and waits_for_others and batch.tasks[:1] == [self]:
-            times.append(batch.due - now)
+        is_watched = batch is None or batch.is_running or batch.waits_for_place
+        if batch is not None and not is_watched and batch.tasks[:1] == [self]:
+            times.append(max(batch.due - now, 0))
         return min(times, default=-1)
 
 
@@ -80,9 +80,11 @@ class Batch:
         size: how many rows they have together.
         due: when the batch stops to wait for more.
         is_running: whether it has left its queue.
+        waits_for_place: whether it was found due with no place free; the next batch that ends
+            starts it. Until then its first task must wake when it is due.
     """
 
-    __slots__ = ("due", "execute", "is_running", "options", "size", "tasks")
+    __slots__ = ("due", "execute", "is_running", "options", "size", "tasks", "waits_for_place")
 
     def __init__(self, options: QueueOptions, execute: Execute) -> None:
         self.options = options
@@ -91,6 +93,7 @@ class Batch:
         self.size = 0
         self.due = 0.0
         self.is_running = False
+        self.waits_for_place = False
 
     def add(self, task: Task) -> None:
         """Takes a task in; the first one sets how long the batch waits."""

@@ -179,7 +179,9 @@ class BatchScheduler:
                 )
             else:
                 batch.expire(task)
+        is_due = batch.is_due(time.monotonic())
         self._dispatch()
+        batch.waits_for_place = is_due and not batch.is_running
 
     def _lead(self, leader: Task) -> None:
         batch = leader.batch

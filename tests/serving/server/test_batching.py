@@ -178,6 +178,20 @@ def test_a_batch_waits_for_others_until_it_is_due(pool):
     assert time.monotonic() - start >= 0.2
 
 
+def test_a_batch_that_is_due_before_its_thread_sleeps_runs(monkeypatch):
+    """The thread of a request may be held up for longer than a batch waits for others."""
+    sleeps = BatchScheduler._wait
+
+    def held_up(self, task):
+        time.sleep(0.05)
+        sleeps(self, task)
+
+    monkeypatch.setattr(BatchScheduler, "_wait", held_up)
+    scheduler = BatchScheduler(parameters("batch_timeout_micros { value: 1000 }"))
+    found = scheduler.run("key", {"x": np.ones(1)}, lambda inputs, _: inputs, deadline=5)
+    assert found["x"].tolist() == [1]
+
+
 def test_when_the_first_of_a_batch_gives_up_the_next_wakes_when_it_is_due(pool):
     client = Client(pool, ONE + value("batch_timeout_micros", 400_000), Model())
     first = client.send(1, deadline=0.1)
