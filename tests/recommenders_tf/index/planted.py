@@ -12,7 +12,7 @@ CONFIGS = {
     "ivf_pq": ("ivf_pq", IVFPQConfig(lists=40, probes=12, subspaces=4, codes=256, rescored=8)),
     "faiss": ("faiss", FaissConfig("IVF40,Flat", effort=12)),
     "faiss_hnsw": ("faiss", FaissConfig("HNSW32", effort=128)),
-    "scann": ("scann", ScannConfig(leaves=40, probes=12)),
+    "scann": ("scann", ScannConfig(leaves=40, probes=28)),
 }
 
 
