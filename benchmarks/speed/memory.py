@@ -86,7 +86,10 @@ def _pointer(array: np.ndarray) -> ctypes.c_void_p:
 def _library() -> ctypes.CDLL:
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "random_rows.so"
-        options = ["-O3", "-march=native", "-ffast-math", "-fopenmp", "-shared", "-fPIC"]
+        # Sums may be taken in any order. Not -ffast-math: a library that is linked with it has the
+        # whole process take small numbers for zero.
+        order = ["-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math"]
+        options = ["-O3", "-march=native", *order, "-fopenmp", "-shared", "-fPIC"]
         subprocess.run(["gcc", *options, str(_SOURCE), "-o", str(path)], check=True)
         library = ctypes.CDLL(str(path))
     library.sum.restype = ctypes.c_float

@@ -151,6 +151,11 @@ def test_the_memory_program_updates_the_rows_it_is_given():
     assert (table[[1, 4]] < 1).all() and (table[[0, 2, 3, 5]] == 1).all()
 
 
+def test_the_memory_program_leaves_small_numbers_as_they_are():
+    gather_rate(np.ones([6, 16], np.float32), np.array([1, 4]), 1)
+    assert np.finfo(float).tiny / 2 > 0
+
+
 def test_other_processes_disturb():
     assert usage.is_disturbed({"seconds": 2.0, "others": 0.2})
     assert not usage.is_disturbed({"seconds": 2.0, "others": 0.05})

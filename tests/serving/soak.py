@@ -26,7 +26,7 @@ from tests.conformance.models import half_plus
 from tests.conformance.target import Process, predict_request, values
 
 MODEL = "half"
-CANCELLED_SHARE, LOAD_SHARE, IN_FLIGHT = 0.05, 0.7, 16
+CANCELLED_SHARE, LOAD_SHARE, IN_FLIGHT, MOST_IN_FLIGHT = 0.05, 0.7, 16, 512
 BROKEN_EVERY, KEPT = 4, 3
 MEMORY_GROWTH = 0.05
 _CAPACITY_SECONDS = 3.0
@@ -41,6 +41,7 @@ class Report:
         rate: requests a second that were sent.
         answered: how many were answered.
         cancelled: how many were cancelled.
+        withheld: how many were not sent, as `MOST_IN_FLIGHT` were open: the machine stood still.
         failures: what else happened to a request, or to a version.
         versions: those that answered.
         memory: bytes of the server, from time to time.
@@ -49,6 +50,7 @@ class Report:
     rate: float = 0.0
     answered: int = 0
     cancelled: int = 0
+    withheld: int = 0
     failures: list[str] = field(default_factory=list)
     versions: set[int] = field(default_factory=set)
     memory: list[int] = field(default_factory=list)
@@ -63,8 +65,8 @@ class Report:
     def __str__(self) -> str:
         return (
             f"{self.answered:,} answered at {self.rate:.0f}/s by {len(self.versions)} versions, "
-            f"{self.cancelled:,} cancelled, {len(self.failures)} failures, memory "
-            f"{self.memory[-1] / 2**20:.0f} MiB ({self.growth:+.1%})"
+            f"{self.cancelled:,} cancelled, {self.withheld:,} withheld, {len(self.failures)} "
+            f"failures, memory {self.memory[-1] / 2**20:.0f} MiB ({self.growth:+.1%})"
         )
 
 
@@ -133,10 +135,13 @@ async def _open_loop(stub: object, report: Report, end: float) -> None:
         # What this process could not send in time is left out: made up for, it would be a burst.
         due = max(due, time.monotonic() - _LATE_SECONDS)
         while due < time.monotonic():
+            due += 1 / report.rate
+            if len(running) >= MOST_IN_FLIGHT:
+                report.withheld += 1
+                continue
             task = asyncio.create_task(_ask(stub, report, random.random() < CANCELLED_SHARE))
             running.add(task)
             task.add_done_callback(running.discard)
-            due += 1 / report.rate
         await asyncio.sleep(0.005)
     await asyncio.gather(*running)
 
