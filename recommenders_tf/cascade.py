@@ -54,9 +54,10 @@ class Cascade:
         exclude_seen: bool = True,
         candidates: Sequence[str] | None = None,
         history: Mapping[str, Sequence[str]] | None = None,
+        context: Mapping[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Return the k best items of every user, in raw ids; see `Retriever.recommend`."""
-        return recommend_frame(self.graph, users, k, exclude_seen, candidates, history)
+        return recommend_frame(self.graph, users, k, exclude_seen, candidates, history, context)
 
     def export(self, path: str | pathlib.Path, index: Any = None) -> pathlib.Path:
         """Write both models, the item vectors and the tables as one SavedModel.

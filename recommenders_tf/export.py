@@ -25,16 +25,18 @@ import pathlib
 import shutil
 import uuid
 
+import numpy as np
 import tensorflow as tf
 from tf_keras.src.saving.legacy.saved_model.utils import (  # type: ignore[import-untyped]
     keras_option_scope,
 )
 
+from recommenders_tf import warm_up
 from recommenders_tf.serving_graph import ServingGraph
 
 
 def export_graph(graph: ServingGraph, path: str | pathlib.Path) -> pathlib.Path:
-    """Write the SavedModel of a serving graph.
+    """Write the SavedModel of a serving graph, with requests that warm a server up for it.
 
     It is written beside its place and renamed at the end, so that a server that watches the
     folder never finds half a model.
@@ -61,6 +63,9 @@ def export_graph(graph: ServingGraph, path: str | pathlib.Path) -> pathlib.Path:
     assets = partial / "assets.extra"
     assets.mkdir()
     (assets / "schema.json").write_text(json.dumps(graph.tables.schema.to_dict()), "utf-8")
+    users, items = (table.ids[-1:].numpy() for table in (graph.tables.users, graph.tables.items))
+    samples = {"user_id": users, "item_id": items, "candidates": items[np.newaxis]}
+    warm_up.write_requests(partial, signatures, samples)
     if path.exists():
         shutil.rmtree(path)
     partial.rename(path)

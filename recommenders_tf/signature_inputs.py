@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 import tensorflow as tf
+
+from recommenders_tf import features
+from recommenders_tf.schema import Column
 
 DEFAULT_K = 10
 """Items that a request asks for when it does not say."""
@@ -104,3 +107,39 @@ def fill(values: tf.Tensor, batch: tf.Tensor) -> tf.Tensor:
 def fill_all(context: Mapping[str, tf.Tensor], batch: tf.Tensor) -> dict[str, tf.Tensor]:
     """Return every context column with one row an example; see `fill`."""
     return {name: fill(values, batch) for name, values in context.items()}
+
+
+def context_row(columns: Iterable[Column], values: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    """Return what a request says of its circumstances as one row, which serves all its users.
+
+    Args:
+        columns: Context columns of the schema.
+        values: Raw value by column name, of a multi-hot column a list; what is left out is missing.
+
+    Raises:
+        ValueError: A name is of no context column, or a value is not of its column's type.
+    """
+    spec = features.raw_spec(columns)
+    if others := values.keys() - spec.keys():
+        known = ", ".join(f"`{name}`" for name in spec) or "none"
+        raise ValueError(
+            f"`context` has `{min(others)}`, which is no context column of the schema: {known}."
+        )
+    return {name: _cell(name, value, spec[name]) for name, value in values.items()}
+
+
+def _cell(name: str, value: Any, spec: tf.TensorSpec | tf.RaggedTensorSpec) -> tf.Tensor:
+    if spec.dtype != tf.string:
+        try:
+            return tf.constant([spec.dtype.as_numpy_dtype(value)])
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"`context` has {value!r} for `{name}`, which takes a number."
+            ) from error
+    if len(spec.shape) == 1:
+        return tf.constant([str(value)])
+    if isinstance(value, str):
+        raise ValueError(
+            f"`context` has one text for `{name}`, which takes several; wrap it, [{value!r}]."
+        )
+    return tf.constant([[str(one) for one in value]], tf.string)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from typing import Annotated
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recommenders_tf.cli.catalog import JsonOption
 from recommenders_tf.cli.console import note, print_json, print_table
 from recommenders_tf.cli.runs import Run, RunArgument
+
+if TYPE_CHECKING:
+    from recommenders_tf.schema import FeatureSchema
 
 _SOMEBODY = ""
 """Id of a user of whom nothing is known but a history."""
@@ -43,6 +46,15 @@ def recommend(
             help="Choose from these items alone; may be given several times.",
         ),
     ] = None,
+    context: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--context",
+            metavar="COLUMN=VALUE",
+            help="A circumstance of the request, such as device=tv; may be given several times, "
+            "also of one column that takes several values.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Print the best items for one or more users, with their titles.
@@ -54,6 +66,7 @@ def recommend(
       recommenders-tf recommend runs/mf -u 196 -u 186 -k 5 --json
       recommenders-tf recommend runs/mf -u 196 --candidate 50 --candidate 172
       recommenders-tf recommend runs/sasrec --history 50 --history 172
+      recommenders-tf recommend runs/sasrec --user 196 --context device=tv
     """
     if not users and not history:
         raise ValueError("Name a user with --user, or what somebody met with --history.")
@@ -76,6 +89,7 @@ def recommend(
         not include_seen,
         candidates,
         dict.fromkeys(users, history) if history else None,
+        _read_context(context or (), model.schema),
     )
     answers = json.loads(frame.to_json(orient="records"))
     if as_json:
@@ -95,3 +109,18 @@ def _note_unknown(what: str, ids: Collection[str], known: Collection[str], fate:
     """Tell on stderr which ids the model does not know."""
     if unknown := [name for name in ids if name not in known]:
         note(f"Not in the training data: {what} {', '.join(unknown)}; {fate}.")
+
+
+def _read_context(pairs: Iterable[str], schema: FeatureSchema) -> dict[str, Any]:
+    """Return the values of `COLUMN=VALUE` texts, in a list where the column takes several."""
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, is_pair, value = pair.partition("=")
+        if not is_pair:
+            raise ValueError(f"--context takes COLUMN=VALUE; got `{pair}`.")
+        column = schema.columns.get(name)
+        if column is not None and column.kind == "multi_hot":
+            values.setdefault(name, []).append(value)
+        else:
+            values[name] = value
+    return values

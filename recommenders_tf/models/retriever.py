@@ -13,7 +13,7 @@ from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.index.exact import rows_at_once
 from recommenders_tf.models.base import Recommender
 from recommenders_tf.serving_graph import ServingGraph
-from recommenders_tf.signature_inputs import DEFAULT_K
+from recommenders_tf.signature_inputs import DEFAULT_K, context_row
 
 
 class Retriever(Recommender):
@@ -61,6 +61,7 @@ class Retriever(Recommender):
         exclude_seen: bool = True,
         candidates: Sequence[str] | None = None,
         history: Mapping[str, Sequence[str]] | None = None,
+        context: Mapping[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Return the k best items of every user, in raw ids.
 
@@ -71,16 +72,20 @@ class Retriever(Recommender):
             candidates: Raw ids of the items to choose from; None takes the whole catalogue.
             history: Raw ids of what users met since training, oldest first, by user; of one whom
                 training has not seen, all that is known. Items that it has not seen are left out.
+            context: Circumstances of the request by context column, such as `{"device": "tv"}`;
+                what is left out is missing.
 
         Returns:
             One row a recommendation, best first: user id, `rank` from 1, item id, `score`, and
             the columns of the item table. A user for whom fewer items are left has fewer rows.
 
         Raises:
-            ValueError: `k` is below 1, no candidate is in the catalogue, or there is a history of
-                a user who is not asked for.
+            ValueError: `k` is below 1, no candidate is in the catalogue, there is a history of a
+                user who is not asked for, or `context` does not fit the schema.
         """
-        return recommend_frame(self.serving_graph(), users, k, exclude_seen, candidates, history)
+        return recommend_frame(
+            self.serving_graph(), users, k, exclude_seen, candidates, history, context
+        )
 
     def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Evaluate on held-out events, over the full catalogue, or as Keras does.
@@ -108,6 +113,7 @@ def recommend_frame(
     exclude_seen: bool,
     candidates: Sequence[str] | None,
     history: Mapping[str, Sequence[str]] | None,
+    context: Mapping[str, Any] | None,
 ) -> pd.DataFrame:
     """Return recommendations as a frame; see `Retriever.recommend`."""
     if k < 1:
@@ -129,6 +135,7 @@ def recommend_frame(
             f"`history` is of {', '.join(sorted(others))}, whom `users` does not name: ask for "
             "them as well."
         )
+    circumstances = context_row(graph.context, context or {})
     ids, scores, step = [], [], rows_at_once(items.size)
     for start in range(0, len(users), step):
         block = users[start : start + step]
@@ -138,6 +145,7 @@ def recommend_frame(
             recent = {"history": met.to_tensor("")}
         answer = graph.recommend(
             **recent,
+            **circumstances,
             user_id=tf.constant(block, tf.string),
             candidates=asked,
             k=tf.constant(k),

@@ -1,19 +1,21 @@
 """One loaded SavedModel, run through a TensorFlow 1 session.
 
 A session callable costs far less per call than `tf.saved_model.load(...).signatures`, and its
-errors and leniency are those of TF Serving, which runs a session too. It is made by a method that
-is private to TensorFlow, `_make_callable_from_options`: the tests of Predict watch over it.
+errors and leniency are those of TF Serving, which runs a session too. It takes methods that are
+private to TensorFlow, `_make_callable_from_options` and `_call_tf_sessionrun`: the tests of Predict
+watch over them.
 """
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import grpc
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
+from tensorflow.python.client import pywrap_tf_session as tf_session
 
 from serving.server.errors import StatusError, from_exception, invalid_argument
 from serving.server.model_batching import ModelBatching
@@ -27,12 +29,27 @@ _LONGEST_TIMEOUT_MS = 2**31 - 1
 
 
 class _Prepared:
-    """The callables of one set of feeds and fetches."""
+    """How one set of feeds and fetches is run: in the thread of the request, or with a timeout.
 
-    def __init__(self, make: Callable[[int], Callable[..., Sequence[Any]]]) -> None:
-        self._make = make
-        self._inline = make(0)
-        self._with_timeout: dict[int, Callable[..., Sequence[Any]]] = {}
+    TensorFlow optimizes the graph once for each of the two.
+    """
+
+    def __init__(
+        self, session: tf.compat.v1.Session, feeds: Sequence[str], fetches: Sequence[str]
+    ) -> None:
+        # Handing each op to a pool costs more than a small op takes. A large op still spreads over
+        # the cores, and so do requests.
+        options = config_pb2.RunOptions(inter_op_thread_pool=-1)
+        callable_options = config_pb2.CallableOptions(
+            feed=feeds, fetch=fetches, run_options=options
+        )
+        self._inline = session._make_callable_from_options(callable_options)
+        self._session = session
+        outputs = [
+            [session.graph.get_tensor_by_name(name)._as_tf_output() for name in names]
+            for names in (feeds, fetches)
+        ]
+        self._feeds, self._fetches = outputs
         self._seconds = math.inf
 
     def __call__(self, feeds: Sequence[np.ndarray], deadline: float | None) -> Sequence[Any]:
@@ -40,15 +57,19 @@ class _Prepared:
         if deadline is None or self._seconds < _SHORT_SECONDS:
             values = self._inline(*feeds)
         else:
-            # A timeout is part of a callable, so it is rounded up to a power of two.
-            exponent = max(math.ceil(math.log2(deadline * 1000)), 0)
-            timeout = min(2**exponent, _LONGEST_TIMEOUT_MS)
-            run = self._with_timeout.get(timeout)
-            if run is None:
-                run = self._with_timeout[timeout] = self._make(timeout)
-            values = run(*feeds)
+            values = self._run_within(deadline, feeds)
         self._seconds = time.perf_counter() - start
         return values
+
+    def _run_within(self, seconds: float, feeds: Sequence[np.ndarray]) -> Sequence[Any]:
+        timeout = min(max(math.ceil(1000 * seconds), 1), _LONGEST_TIMEOUT_MS)
+        options = config_pb2.RunOptions(timeout_in_ms=timeout).SerializeToString()
+        buffer = tf_session.TF_NewBufferFromString(options)
+        try:
+            fed = dict(zip(self._feeds, feeds, strict=True))
+            return self._session._call_tf_sessionrun(buffer, fed, self._fetches, [], None)
+        finally:
+            tf_session.TF_DeleteBuffer(buffer)
 
 
 class Servable:
@@ -152,7 +173,7 @@ class Servable:
         try:
             prepared = self._prepared.get(key)
             if prepared is None:
-                prepared = self._prepared[key] = _Prepared(lambda timeout: self._make(key, timeout))
+                prepared = self._prepared[key] = _Prepared(self._session, *key)
             return prepared(feeds, deadline)
         except tf.errors.OpError as error:
             raise from_exception(error) from error
@@ -161,14 +182,3 @@ class Servable:
         """Frees the model; nothing may run in it any more."""
         self._prepared.clear()
         self._session.close()
-
-    def _make(
-        self, key: tuple[tuple[str, ...], tuple[str, ...]], timeout_ms: int
-    ) -> Callable[..., Sequence[Any]]:
-        run_options = config_pb2.RunOptions(timeout_in_ms=timeout_ms)
-        if not timeout_ms:
-            # Ops run in the thread of the request: handing each to a pool costs more than a small
-            # op takes. A large op still spreads over the cores, and so do requests.
-            run_options.inter_op_thread_pool = -1
-        options = config_pb2.CallableOptions(feed=key[0], fetch=key[1], run_options=run_options)
-        return self._session._make_callable_from_options(options)

@@ -250,6 +250,8 @@ def test_more_items_than_there_are(run, call):
         (("evaluate", "runs/none"), 1, "There is no trained model in `runs/none`; there are runs/"),
         (("recommend", "runs/mf-synthetic"), 1, "Name a user with --user, or what somebody met"),
         (("recommend", "runs/mf-synthetic", "-u", "u3", "-k", "0"), 2, "-k"),
+        (("recommend", "runs/mf-synthetic", "-u", "u3", "--context", "tv"), 1, "COLUMN=VALUE"),
+        (("recommend", "runs/mf-synthetic", "-u", "u3", "--context", "tv=1"), 1, "has `tv`, which"),
         (("recommend", "runs/mf-synthetic", "-u", "u3", "--candidate", "x"), 1, "None of the 1"),
         (("serve", "none"), 2, "none"),
         (("serve", "runs"), 1, "holds no version of a model; write one with `export`"),

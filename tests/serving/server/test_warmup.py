@@ -121,12 +121,16 @@ def test_a_warm_up_file_of_another_format(version_with):
 
 
 def test_a_request_runs_as_often_as_the_flag_says(version_with, tmp_path, monkeypatch):
-    runs = []
+    runs, deadlines = [], []
     run = warmup._RUNS["predict_log"]
-    monkeypatch.setitem(
-        warmup._RUNS, "predict_log", lambda *arguments: runs.append(run(*arguments))
-    )
+
+    def recorded(version, request, deadline):
+        deadlines.append(deadline)
+        runs.append(run(version, request, deadline))
+
+    monkeypatch.setitem(warmup._RUNS, "predict_log", recorded)
     Loader(ServerOptions(num_request_iterations_for_warmup=3))(
         version_with(tf_record(tmp_path, predict_log("")))
     )
-    assert [type(answer) for answer in runs] == [predict_pb2.PredictResponse] * 3
+    assert [type(answer) for answer in runs] == [predict_pb2.PredictResponse] * 4
+    assert deadlines[:3] == [None] * 3 and deadlines[3]  # and once for requests with a deadline
