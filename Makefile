@@ -119,6 +119,6 @@ results: env ## Measure the models; write docs/results.md, and docs/speed.md fro
 
 .PHONY: clean
 clean: ## Remove all that these commands made, environments and runs included
-	rm -rf .venv .venv-latest .venv-peers .venv-matrix-peers .tools build dist site runs .coverage* *.egg-info
+	rm -rf .venv .venv-latest .venv-*peers .tools build dist site runs .coverage* *.egg-info
 	rm -rf .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
