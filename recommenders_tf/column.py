@@ -105,6 +105,7 @@ class Column:
         separator: Of a list column: what stands between the values in a text file.
         weighted: Of a multi-hot column: whether each value brings its weight, as `value:weight`;
             the last colon separates, and without one the weight is 1.
+        timed: Of a sequence: whether each value brings its age, the seconds from it to the event.
         positive_from: Of a label: values at or above it become 1.0, others 0.0.
         vocabulary_size: Fitted. Number of encoded ids, padding and unknown included.
         mean: Fitted. Of a numeric column, after `log` where asked for.
@@ -136,6 +137,7 @@ class Column:
     sources: tuple[str, ...] = ()
     separator: str = "|"
     weighted: bool = False
+    timed: bool = False
     positive_from: float | None = None
     vocabulary_size: int | None = None
     mean: float | None = None
@@ -150,6 +152,11 @@ class Column:
     def is_list(self) -> bool:
         """Whether the encoded value is a padded row of ids."""
         return self.kind in LIST_KINDS
+
+    @property
+    def ages_name(self) -> str | None:
+        """Key of the ages that go with a `timed` sequence, None of any other column."""
+        return f"{self.name}_ages" if self.timed else None
 
     @property
     def has_ids(self) -> bool:

@@ -144,11 +144,17 @@ def _check_values(columns: Mapping[str, Column], column: Column) -> None:
             f"Column `{column.name}` of kind `{column.kind.value}` cannot be `weighted`; only a "
             "`multi_hot` column can."
         )
-    if column.weighted and f"{column.name}_weights" in columns:
+    if column.timed and column.kind is not Kind.SEQUENCE:
         raise SchemaError(
-            f"The weights of column `{column.name}` would be called `{column.name}_weights`, as "
-            "another column is; give that one another name."
+            f"Column `{column.name}` of kind `{column.kind.value}` cannot be `timed`; only a "
+            "`sequence` can."
         )
+    for what, asked in (("weights", column.weighted), ("ages", column.timed)):
+        if asked and f"{column.name}_{what}" in columns:
+            raise SchemaError(
+                f"The {what} of column `{column.name}` would be called `{column.name}_{what}`, as "
+                "another column is; give that one another name."
+            )
 
 
 def _check_table(column: Column) -> None:

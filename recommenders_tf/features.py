@@ -7,7 +7,9 @@ Encoded values:
     id, categorical, bucketized numeric, cross: int64 `[batch]`.
     multi_hot, text, sequence: int64 `[batch, max_length]`, padded with 0 at the end, and a bool
         mask of the same shape under `FeatureSchema.mask_name`; of a weighted multi_hot also
-        float32 weights of that shape under `FeatureSchema.weights_name`.
+        float32 weights of that shape under `FeatureSchema.weights_name`, and of a timed sequence
+        int64 ages under `Column.ages_name`: the seconds from each step to the event, or to
+        the request that is answered, 0 where they are not known. Raw examples bring them too.
     numeric: float32 `[batch]`; label: float32 `[batch]`; timestamp: int64 `[batch]`.
 
 A model that reads all that a user has met is also given `INTERACTION_ITEMS`, encoded item ids,
@@ -44,6 +46,8 @@ def raw_spec(columns: Iterable[Column]) -> dict[str, tf.TensorSpec | tf.RaggedTe
     for column in columns:
         if column.kind in (Kind.MULTI_HOT, Kind.SEQUENCE):
             spec[column.name] = tf.RaggedTensorSpec([None, None], tf.string, ragged_rank=1)
+            if ages_name := column.ages_name:
+                spec[ages_name] = tf.RaggedTensorSpec([None, None], tf.int64, ragged_rank=1)
         else:
             spec[column.name] = tf.TensorSpec([None], _raw_dtype(column), column.name)
     return spec
@@ -55,6 +59,8 @@ def parsing_spec(columns: Iterable[Column]) -> dict[str, Any]:
     for column in columns:
         if column.kind in (Kind.MULTI_HOT, Kind.SEQUENCE):
             spec[column.name] = tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64)
+            if ages_name := column.ages_name:
+                spec[ages_name] = tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64)
         else:
             dtype = _raw_dtype(column)
             default = {tf.string: "", tf.float32: float("nan"), tf.int64: 0}[dtype]
@@ -73,6 +79,8 @@ def encoded_spec(schema: FeatureSchema) -> dict[str, tf.TensorSpec]:
             spec[mask_name] = tf.TensorSpec(shape, tf.bool, mask_name)
             if weights_name := schema.weights_name(column):
                 spec[weights_name] = tf.TensorSpec(shape, tf.float32, weights_name)
+            if ages_name := column.ages_name:
+                spec[ages_name] = tf.TensorSpec(shape, tf.int64, ages_name)
         else:
             dtype = tf.int64 if column.has_ids else tf.float32
             spec[column.name] = tf.TensorSpec([None], dtype, column.name)
@@ -125,7 +133,7 @@ def encode(
                 dense = weights.to_tensor(shape=[None, column.max_length])
                 encoded[str(schema.weights_name(column))] = dense
             ids = tokens.with_flat_values(_ids(schema, column, tokens.flat_values, lookup))
-            encoded |= pad(schema, column, ids)
+            encoded |= pad(schema, column, ids, raw.get(column.ages_name or ""))
         elif column.kind in (Kind.ID, Kind.CATEGORICAL):
             encoded[column.name] = _ids(schema, column, value, lookup)
         elif column.is_bucketized:
@@ -201,17 +209,23 @@ def cross(schema: FeatureSchema, encoded: Mapping[str, tf.Tensor]) -> dict[str, 
     return crossed
 
 
-def pad(schema: FeatureSchema, column: Column, ids: tf.RaggedTensor) -> dict[str, tf.Tensor]:
+def pad(
+    schema: FeatureSchema, column: Column, ids: tf.RaggedTensor, ages: tf.RaggedTensor | None = None
+) -> dict[str, tf.Tensor]:
     """Return the padded ids and mask of a list column, cut to its `max_length`.
 
-    A sequence keeps its latest values, other lists keep their first.
+    A sequence keeps its latest values, with their ages if it is timed and they are given; other
+    lists keep their first.
     """
     assert column.max_length is not None, f"list column `{column.name}` has no max_length"
     length = column.max_length
     kept = ids[:, -length:] if column.kind is Kind.SEQUENCE else ids[:, :length]
     dense = kept.to_tensor(PADDING_ID, shape=[None, length])
     lengths = tf.cast(kept.row_lengths(), tf.int32)
-    return {column.name: dense, schema.mask_name(column): tf.sequence_mask(lengths, length)}
+    padded = {column.name: dense, schema.mask_name(column): tf.sequence_mask(lengths, length)}
+    if column.ages_name and ages is not None:
+        padded[column.ages_name] = ages[:, -length:].to_tensor(0, shape=[None, length])
+    return padded
 
 
 def _ids(schema: FeatureSchema, column: Column, values: tf.Tensor, lookup: Lookup) -> tf.Tensor:

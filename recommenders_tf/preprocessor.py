@@ -146,6 +146,11 @@ def raw_batch(frame: pd.DataFrame, columns: Iterable[Column]) -> dict[str, Any]:
             batch[column.name] = tf.RaggedTensor.from_row_lengths(
                 tf.constant(flat, tf.string), lengths
             )
+            if column.ages_name and column.ages_name in frame:
+                ages = np.concatenate([*frame[column.ages_name], np.array([], np.int64)])
+                batch[column.ages_name] = tf.RaggedTensor.from_row_lengths(
+                    tf.constant(ages, tf.int64), lengths
+                )
         elif column.kind in (Kind.NUMERIC, Kind.LABEL):
             batch[column.name] = tf.constant(values.astype(np.float32))
         elif column.kind is Kind.TIMESTAMP:

@@ -188,6 +188,11 @@ class FeatureSchema:
         source = self.list_source(column)
         return f"{source.name}_weights" if source is not None and source.weighted else None
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether a sequence brings the ages of its steps, so that a request has a time."""
+        return any(column.timed for column in self.sequences)
+
     def vocabulary_size(self, column: Column) -> int:
         """Return the number of encoded ids of `column`, padding and unknown included.
 

@@ -14,16 +14,19 @@ import tensorflow as tf
 from recommenders_tf import features
 from recommenders_tf.index.exact import EXCLUDED_SCORE, exact_top_k
 from recommenders_tf.item_search import AllItems, IndexedItems, without
+from recommenders_tf.past import Past
 from recommenders_tf.schema import Column, Kind, Role
 from recommenders_tf.serving_tables import UNKNOWN_ROW, Histories, ServingTables
 from recommenders_tf.signature_inputs import (
     DEFAULT_K,
+    HISTORY_TIMES,
     Input,
     examples_spec,
     fill,
     fill_all,
     pair_inputs,
     rank_inputs,
+    time_inputs,
     top_k_inputs,
     with_signature,
 )
@@ -54,6 +57,13 @@ class Ranker(Scorer, Protocol):
 class ServingGraph(tf.Module):
     """Answers raw requests with a retriever, a ranker, or both in a row.
 
+    Where a sequence of the schema is timed, a request may say when it is made, under the name of
+    the event time, and when each item of its `history` was met, as `history_times`; both in Unix
+    seconds. What is stored of a user from that time on then stands in no sequence, as in training.
+    Without it a request counts as made at the user's last known step, not by the clock: stored
+    histories end when the model was exported, and the clock would take its age for a pause of the
+    user. So an answer is also the same whenever it is asked for.
+
     Args:
         tables: Users, items and histories.
         retriever: Model with `encode_query`, `encode_candidate` and `score_candidates`.
@@ -77,6 +87,9 @@ class ServingGraph(tf.Module):
         self.ranker = ranker
         self.num_retrieved = num_retrieved
         self.context = [c for c in tables.schema.stored if c.role is Role.CONTEXT]
+        self._time = tables.schema.event_time if tables.schema.is_timed else None
+        if self._time is not None:
+            self.context.append(self._time)
         self._reads_interactions = getattr(retriever, "reads_interactions", False)
         self._details = retriever.interaction_columns() if self._reads_interactions else []
         if retriever is not None:
@@ -140,15 +153,17 @@ class ServingGraph(tf.Module):
         """Return the retriever's score of every item for every user, float32 `[batch, rows]`."""
         histories.add_details(self.tables.encoder, self._details)
         user_rows = self.tables.users.rows(user_id)
-        history = histories.rows(user_rows)
-        query = self._query(user_rows, history, context)
-        query |= self._interactions(user_rows, history, histories)
+        past = self._stored(user_rows, histories)
+        query = self._query(user_rows, past, context)
+        query |= self._interactions(user_rows, past.rows, histories)
         return self.items.scores(self.retriever.encode_query(query))
 
     def _query(
-        self, user_rows: tf.Tensor, history: tf.RaggedTensor, context: Mapping[str, tf.Tensor]
+        self, user_rows: tf.Tensor, past: Past, context: Mapping[str, tf.Tensor]
     ) -> dict[str, tf.Tensor]:
-        query = self.tables.query_features(user_rows, history) | self._encode_context(context)
+        now = context.get(self._time.name) if self._time is not None else None
+        query = self.tables.query_features(user_rows, *past.as_of(now))
+        query |= self._encode_context(context)
         return query | features.cross(self.tables.schema, query)
 
     def _interactions(
@@ -165,6 +180,7 @@ class ServingGraph(tf.Module):
         raw = {
             name: tf.RaggedTensor.from_tensor(value, padding="") if name in lists else value
             for name, value in context.items()
+            if self._time is None or name != self._time.name
         }
         return self.tables.encoder.encode(raw)
 
@@ -180,8 +196,9 @@ class ServingGraph(tf.Module):
         """Return scores and item rows of the best k, both `[batch, k]`, and the query."""
         user_rows = self.tables.users.rows(user_id)
         batch = tf.shape(user_id)[0]
-        seen = self._history(user_rows, history)
-        query = self._query(user_rows, seen, fill_all(context, batch))
+        past, context = self._past(user_rows, history, fill_all(context, batch))
+        seen = past.rows
+        query = self._query(user_rows, past, context)
         vectors = self.retriever.encode_query(query | self._interactions(user_rows, seen))
         asked = self.tables.items.rows(fill(candidates, batch))
         hidden = tf.cond(exclude_seen, lambda: seen, lambda: seen[:, :0])
@@ -192,13 +209,36 @@ class ServingGraph(tf.Module):
         )
         return best, rows, query
 
-    def _history(self, user_rows: tf.Tensor, recent: tf.Tensor) -> tf.RaggedTensor:
-        """Return stored and recent item rows of each user, oldest first."""
-        stored = self.tables.histories.rows(user_rows)
+    def _stored(self, user_rows: tf.Tensor, histories: Histories) -> Past:
+        """Return what is stored of each user."""
+        rows = histories.rows(user_rows)
+        if self._time is None:
+            return Past(rows)
+        histories.add_details(self.tables.encoder, [self._time])
+        return Past(rows, histories.details(user_rows, self._time))
+
+    def _past(
+        self, user_rows: tf.Tensor, recent: tf.Tensor, context: Mapping[str, tf.Tensor]
+    ) -> tuple[Past, dict[str, tf.Tensor]]:
+        """Return what each user has met by store and request, and the rest of the context."""
+        stored, context = self._stored(user_rows, self.tables.histories), dict(context)
         rows = self.tables.items.rows(fill(recent, tf.shape(user_rows)[0]))
-        recent_rows = tf.RaggedTensor.from_tensor(rows)
-        known = tf.ragged.boolean_mask(recent_rows, recent_rows != UNKNOWN_ROW)
-        return tf.concat([stored, known], axis=1)
+        known = rows != UNKNOWN_ROW
+        more = tf.ragged.boolean_mask(rows, known)
+        past = Past(tf.concat([stored.rows, more], axis=1))
+        if stored.times is not None:
+            times = context.pop(HISTORY_TIMES)
+            none = tf.equal(tf.shape(times)[1], 0)
+            times = tf.cond(none, lambda: tf.zeros_like(rows), lambda: times)
+            told = tf.debugging.assert_equal(
+                tf.shape(times),
+                tf.shape(rows),
+                f"`{HISTORY_TIMES}` must have a time for each item of `history`, 0 where none is.",
+            )
+            with tf.control_dependencies([told] if told is not None else []):
+                more = tf.ragged.boolean_mask(tf.identity(times), known)
+            past = past._replace(times=tf.concat([stored.times, more], axis=1))
+        return past, context
 
     def _answer(self, scores: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         found = scores > EXCLUDED_SCORE
@@ -223,8 +263,8 @@ class ServingGraph(tf.Module):
     ) -> dict[str, tf.Tensor]:
         batch = tf.shape(user_id)[0]
         user_rows = self.tables.users.rows(user_id)
-        seen = self._history(user_rows, history)
-        query = self._query(user_rows, seen, fill_all(context, batch))
+        past, context = self._past(user_rows, history, fill_all(context, batch))
+        query = self._query(user_rows, past, context)
         rows = self.tables.items.rows(fill(candidates, batch))
         return {"score": self._score_pairs(query, rows)}
 
@@ -240,10 +280,11 @@ class ServingGraph(tf.Module):
         self, user_id: tf.Tensor, item_id: tf.Tensor, history: tf.Tensor, **context: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         user_rows = self.tables.users.rows(user_id)
-        seen = self._history(user_rows, history)
-        pairs = self._query(user_rows, seen, fill_all(context, tf.shape(user_id)[0]))
+        context = fill_all(context, tf.shape(user_id)[0])
+        past, context = self._past(user_rows, history, context)
+        pairs = self._query(user_rows, past, context)
         if self.ranker is None:
-            pairs |= self._interactions(user_rows, seen)
+            pairs |= self._interactions(user_rows, past.rows)
         pairs |= self.tables.items.gather(self.tables.items.rows(item_id))
         pairs |= features.cross(self.tables.schema, pairs)
         return self._answers(pairs)
@@ -283,6 +324,7 @@ class ServingGraph(tf.Module):
         """
         schema = self.tables.schema
         columns = [c for c in schema.features if c.kind is not Kind.CROSS]
+        columns += [self._time] if self._time is not None else []
 
         def evaluate(examples: tf.Tensor) -> dict[str, tf.Tensor]:
             raw = tf.io.parse_example(examples, features.parsing_spec(columns))
@@ -313,7 +355,7 @@ class ServingGraph(tf.Module):
         self, function: Callable[..., dict[str, tf.Tensor]], inputs: Mapping[str, Input]
     ) -> tf.types.experimental.PolymorphicFunction:
         """Return a tf.function of named inputs, the schema's context columns among them."""
-        context = {}
+        context = time_inputs() if self._time is not None else {}
         for name, spec in features.raw_spec(self.context).items():
             rank = len(spec.shape)
             context[name] = Input(

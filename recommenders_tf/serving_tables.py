@@ -151,17 +151,19 @@ class ServingTables(tf.Module):
         return Histories(self.users, self.items, events, self.schema)
 
     def query_features(
-        self, user_rows: tf.Tensor, history: tf.RaggedTensor
+        self, user_rows: tf.Tensor, history: tf.RaggedTensor, ages: tf.RaggedTensor | None = None
     ) -> dict[str, tf.Tensor]:
         """Return the encoded features of the user side of a request.
 
         Args:
             user_rows: Rows of the users, int64 `[batch]`.
             history: Item rows that each user has seen, oldest first, `[batch, (events)]`.
+            ages: Seconds from each of them to the request, int64 of the same shape, for sequences
+                that are timed.
         """
         encoded = self.users.gather(user_rows)
         for column in self.schema.sequences:
-            encoded |= self.sequence(column, history)
+            encoded |= self.sequence(column, history, ages)
         return encoded
 
     def interactions(
@@ -192,14 +194,16 @@ class ServingTables(tf.Module):
             found[name] = tf.concat([known, rest], axis=1)
         return found
 
-    def sequence(self, column: Column, history: tf.RaggedTensor) -> dict[str, tf.Tensor]:
-        """Return the padded ids and mask of a sequence column over item rows."""
+    def sequence(
+        self, column: Column, history: tf.RaggedTensor, ages: tf.RaggedTensor | None = None
+    ) -> dict[str, tf.Tensor]:
+        """Return the padded ids and mask of a sequence column over item rows, and their ages."""
         assert column.max_length is not None
         assert column.source is not None
         kept = history[:, -column.max_length :]
         values = self.items.features[column.source]
         ids = kept.with_flat_values(tf.gather(values, kept.flat_values))
-        return features.pad(self.schema, column, ids)
+        return features.pad(self.schema, column, ids, ages)
 
     def save(self, folder: str | pathlib.Path) -> None:
         """Write the raw tables into a folder."""

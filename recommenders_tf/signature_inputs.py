@@ -13,6 +13,7 @@ from recommenders_tf.schema import Column
 
 DEFAULT_K = 10
 """Items that a request asks for when it does not say."""
+HISTORY_TIMES = "history_times"
 
 
 class Input(NamedTuple):
@@ -57,6 +58,11 @@ def pair_inputs() -> dict[str, Input]:
         "item_id": Input(_strings(1)),
         "history": Input(_strings(2), _no_strings()),
     }
+
+
+def time_inputs() -> dict[str, Input]:
+    """Return the input of signatures that ask when each item of `history` was met."""
+    return {HISTORY_TIMES: Input(tf.TensorSpec([None, None], tf.int64), tf.zeros([0, 0], tf.int64))}
 
 
 def examples_spec() -> tf.TensorSpec:

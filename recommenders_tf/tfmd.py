@@ -32,6 +32,8 @@ def to_tfmd(schema: FeatureSchema) -> schema_pb2.Schema:
     | label | one finite float in every example |
     | cross, label with a source | planned: in no raw example, made from its sources |
 
+    Beside a timed sequence stands a feature of its ages: any number of integers.
+
     Args:
         schema: The schema, fitted or not.
 
@@ -62,6 +64,9 @@ def to_tfmd(schema: FeatureSchema) -> schema_pb2.Schema:
             feature.presence.min_fraction = 1.0
             feature.presence.min_count = 1
             feature.shape.dim.add(size=1)
+        if ages_name := column.ages_name:
+            ages = proto.feature.add(name=ages_name, type=schema_pb2.INT)
+            ages.presence.min_fraction = 0.0
         if column.kind is Kind.LABEL:
             feature.float_domain.disallow_nan = feature.float_domain.disallow_inf = True
     return proto
@@ -90,6 +95,8 @@ def from_tfmd(
         True
     """
     known = {feature.name: _noted(feature) for feature in proto.feature}
+    for name in [c.ages_name for c in known.values() if c and c.ages_name]:
+        known.pop(name, None)
     written = [column for column in known.values() if column is not None]
     names = [c[len(_NAME) :] for c in proto.annotation.comment if c.startswith(_NAME)]
     ids = {(c.kind, c.role): c.name for c in written}
@@ -101,6 +108,8 @@ def from_tfmd(
     taken = {column.role for column in written}
     columns = []
     for feature in proto.feature:
+        if feature.name not in known:
+            continue
         column = known[feature.name] or _drafted(feature, user, item, taken)
         taken.add(column.role)
         columns.append(column)

@@ -240,18 +240,17 @@ class Contract:
             "item_id": tf.constant(pairs[schema.item_id.name].to_numpy(object)),
         }
         context = {c.name: context_tensor(pairs, c) for c in schema.stored if c.role == "context"}
-        score = served.signatures["score"](**ids, **context, history=tf.zeros([0, 0], tf.string))
+        if (time := schema.event_time) is not None:
+            context[time.name] = tf.constant(pairs[time.name].to_numpy())
+        score = ask(served.signatures["score"], **ids, **context)
         np.testing.assert_allclose(score["score"], self.model.score(pairs), rtol=1e-5, atol=1e-5)
         if self.retrieves:
             frame = self.model.recommend(self.users[:5], k=7)
-            none = {name: tf.zeros([0], value.dtype) for name, value in context.items()}
-            answer = served.signatures["recommend"](
+            answer = ask(
+                served.signatures["recommend"],
                 user_id=tf.constant(self.users[:5]),
-                history=tf.zeros([0, 0], tf.string),
-                candidates=tf.zeros([0, 0], tf.string),
                 k=tf.constant(7),
                 exclude_seen=tf.constant(True),
-                **none,
             )
             items = [value.decode() for value in answer["item_id"].numpy().ravel()]
             assert items == frame[schema.item_id.name].tolist()
@@ -327,6 +326,16 @@ class Contract:
     def points(cls) -> list[str]:
         """Return the names of all checks."""
         return [name for name in vars(cls) if name.startswith("check_")]
+
+
+def ask(signature: Any, **given: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Ask a signature of a loaded model, with nothing for the lists that a request may leave out.
+
+    The function of a loaded signature asks for every input; a server fills in the defaults.
+    """
+    specs = signature.structured_input_signature[1]
+    absent = {name: tf.zeros([0] * len(spec.shape), spec.dtype) for name, spec in specs.items()}
+    return signature(**{n: given.get(n, value) for n, value in absent.items()})
 
 
 def context_tensor(frame: Any, column: Any) -> tf.Tensor:

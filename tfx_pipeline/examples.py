@@ -30,7 +30,7 @@ def with_histories(events: pd.DataFrame, schema: FeatureSchema) -> pa.RecordBatc
 
     Returns:
         One row an event, one list column a feature; beside each sequence its entries' times,
-        which `to_examples` checks and leaves out.
+        which `to_examples` checks and leaves out, and beside a timed one their ages, too.
     """
     arrays = {column.name: list_array(events[column.name], column) for column in schema.stored}
     if schema.sequences:
@@ -43,6 +43,9 @@ def with_histories(events: pd.DataFrame, schema: FeatureSchema) -> pa.RecordBatc
             values = events[column.source].to_numpy(object)[positions]
             arrays[column.name] = _lists(_bytes(values), splits)
             arrays[column.name + _TIMES] = _lists(pa.array(times[positions], pa.int64()), splits)
+            if column.ages_name:
+                ages = np.repeat(times, np.diff(splits)) - times[positions]
+                arrays[column.ages_name] = _lists(pa.array(ages, pa.int64()), splits)
     return pa.RecordBatch.from_arrays([*arrays.values()], [*arrays])
 
 

@@ -87,9 +87,9 @@ class EncodedLog(RowSource):
         batch |= self.tables.items.gather(tf.gather(self._item_rows, index))
         batch |= {name: tf.gather(values, index) for name, values in self._events.items()}
         if self._spans is not None:
-            history = self._history(index)
+            history, ages = self._history(index)
             for column in self.schema.sequences:
-                batch |= self.tables.sequence(column, history)
+                batch |= self.tables.sequence(column, history, ages)
         batch |= features.cross(self.schema, batch)
         return with_labels(batch, self.schema)
 
@@ -108,8 +108,8 @@ class EncodedLog(RowSource):
             found[time.name] = self.log.events[time.name].to_numpy(np.int64)
         return found
 
-    def _history_spans(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Return item rows in order of user and time, and each event's span in them."""
+    def _history_spans(self) -> tuple[tf.Tensor, ...]:
+        """Return item rows and times in order of user and time, and each event's span and time."""
         schema, tables = self.schema, self.tables
         assert schema.event_time is not None
         sampled = self.log.behaviours is not None
@@ -125,10 +125,20 @@ class EncodedLog(RowSource):
         spans = history_spans(pd.factorize(users)[0], times, longest, behaves)
         rows = np.maximum(tables.items.index.get_indexer(items), UNKNOWN_ROW)
         start, end = spans.start[: len(self)], spans.end[: len(self)]
-        return tuple(tf.constant(values, tf.int64) for values in (rows[spans.order], start, end))
+        found = [rows[spans.order], start, end]
+        if schema.is_timed:
+            found += [times[spans.order], times[: len(self)]]
+        return tuple(tf.constant(values, tf.int64) for values in found)
 
-    def _history(self, index: tf.Tensor) -> tf.RaggedTensor:
+    def _history(self, index: tf.Tensor) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
+        """Return the item rows of each event's history, and their ages if they are asked for."""
         assert self._spans is not None
-        ordered, start, end = self._spans
+        ordered, start, end, *when = self._spans
         positions = tf.ragged.range(tf.gather(start, index), tf.gather(end, index))
-        return positions.with_flat_values(tf.gather(ordered, positions.flat_values))
+        rows = positions.with_flat_values(tf.gather(ordered, positions.flat_values))
+        if not when:
+            return rows, None
+        times, now = when
+        met = tf.gather(times, positions.flat_values)
+        now = tf.repeat(tf.gather(now, index), positions.row_lengths())
+        return rows, positions.with_flat_values(now - met)

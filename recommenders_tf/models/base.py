@@ -281,7 +281,8 @@ class Recommender(tfrs.models.Model):
 
         Args:
             pairs: One row a pair: the schema's user and item id columns, and its context columns
-                where they are known.
+                where they are known; with timed sequences also the event time, as of which a pair
+                is scored.
 
         Returns:
             Scores, float32 `[pairs]`: the probability of a ranker, the logit of a retriever.
@@ -299,7 +300,7 @@ class Recommender(tfrs.models.Model):
         step = self.pairs_at_once
         for start in range(0, len(pairs), step):
             block = pairs.iloc[start : start + step]
-            inputs = {key: _strings_or_floats(block[name]) for key, name in columns.items()}
+            inputs = {key: self._raw_tensor(block[name]) for key, name in columns.items()}
             blocks.append(graph.score(**inputs)["score"].numpy())
         return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
@@ -321,6 +322,15 @@ class Recommender(tfrs.models.Model):
         from recommenders_tf.export import export_graph
 
         return export_graph(self.serving_graph().with_index(index), path)
+
+    def _raw_tensor(self, values: pd.Series) -> tf.Tensor:
+        """Return a raw column as a tensor: time, number or text."""
+        time = self.schema.event_time
+        if time is not None and values.name == time.name:
+            return tf.constant(values.to_numpy(np.int64))
+        if values.dtype.kind == "f":
+            return tf.constant(values.to_numpy(np.float32))
+        return tf.constant(values.astype(str).to_numpy(object), tf.string)
 
     def _loss_gradients(self, data: Any) -> tuple[tf.Tensor, list[Any]]:
         with tf.GradientTape() as tape:
@@ -390,10 +400,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(part) for part in value]
     return value
-
-
-def _strings_or_floats(values: pd.Series) -> tf.Tensor:
-    """Return a raw column as a tensor."""
-    if values.dtype.kind == "f":
-        return tf.constant(values.to_numpy(np.float32))
-    return tf.constant(values.astype(str).to_numpy(object), tf.string)

@@ -10,16 +10,18 @@ import tensorflow as tf
 
 import recommenders_tf as rtf
 from recommenders_tf.index import IVFConfig, IVFPQConfig, ScannConfig
+from tests import harness
 from tests.harness import assert_only_stock_ops
 
 INDEXES = ["exact", IVFConfig(lists=10, probes=8), IVFPQConfig(lists=10, probes=8)]
 _ASK = """
 import json, sys, tensorflow as tf
 users, k = json.loads(sys.argv[2])
-none = tf.zeros([0, 0], tf.string)
-answer = tf.saved_model.load(sys.argv[1]).signatures["recommend"](
-    user_id=tf.constant(users), history=none, candidates=none, k=tf.constant(k),
-    exclude_seen=tf.constant(True), device=tf.zeros([0], tf.string))
+recommend = tf.saved_model.load(sys.argv[1]).signatures["recommend"]
+specs = recommend.structured_input_signature[1]
+absent = {name: tf.zeros([0] * len(spec.shape), spec.dtype) for name, spec in specs.items()}
+given = {"user_id": users, "k": k, "exclude_seen": True}
+answer = recommend(**absent | {name: tf.constant(value) for name, value in given.items()})
 print(json.dumps([[i.decode() for i in row] for row in answer["item_id"].numpy().tolist()]))
 """
 
@@ -36,14 +38,9 @@ def fitted(planted_log):
 
 
 def ask(served, signature, users, k=10, **given):
-    request = {
-        "history": tf.zeros([0, 0], tf.string),
-        "candidates": tf.zeros([0, 0], tf.string),
-        "exclude_seen": tf.constant(True),
-        "device": tf.zeros([0], tf.string),
-    }
+    request = {"exclude_seen": tf.constant(True)}
     request |= {"user_id": tf.constant(users), "k": tf.constant(k), **given}
-    answer = served.signatures[signature](**request)
+    answer = harness.ask(served.signatures[signature], **request)
     items = [[item.decode() for item in row] for row in answer["item_id"].numpy()]
     return items, answer["score"].numpy()
 

@@ -183,6 +183,14 @@ def changed(**columns):
             ),
             "`genres_weights`, as another column is",
         ),
+        (changed(genres={**COLUMNS["genres"], "timed": True}), "only a `sequence` can"),
+        (
+            changed(
+                history={**COLUMNS["history"], "timed": True},
+                history_ages={"kind": "numeric", "role": "user"},
+            ),
+            "The ages of column `history` would be called `history_ages`",
+        ),
         (changed(history={**COLUMNS["history"], "hash_buckets": 9}), "`history` cannot have `hash"),
         (
             changed(liked_genres={**COLUMNS["liked_genres"], "quotient_remainder": "add"}),

@@ -8,8 +8,7 @@ import tensorflow as tf
 import recommenders_tf as rtf
 from recommenders_tf.preprocessor import raw_batch
 from recommenders_tf.schema import Kind
-
-NO_STRINGS = tf.zeros([0, 0], tf.string)
+from tests.harness import ask
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +28,8 @@ def served(cascade, tmp_path_factory):
 
 
 def request(users, **given):
-    given = {"device": tf.zeros([0], tf.string), **given}
-    return {
-        "user_id": tf.constant(users),
-        "history": NO_STRINGS,
-        "candidates": NO_STRINGS,
-        "k": tf.constant(5),
-        "exclude_seen": tf.constant(True),
-        **given,
-    }
+    defaults = {"k": tf.constant(5), "exclude_seen": tf.constant(True)}
+    return {"user_id": tf.constant(users), **defaults, **given}
 
 
 def items_of(answer) -> list[list[str]]:
@@ -74,7 +66,7 @@ def test_no_skew_on_a_thousand_requests_from_raw_strings(planted_log, cascade, s
 def test_offline_equals_served_on_every_user(planted_log, cascade, served) -> None:
     users = planted_log.users["user_id"].tolist()
     frame = cascade[0].recommend(users, k=5)
-    answer = served.signatures["recommend"](**request(users))
+    answer = ask(served.signatures["recommend"], **request(users))
     assert [i for row in items_of(answer) for i in row] == frame["item_id"].tolist()
     scores = answer["score"].numpy().ravel()
     np.testing.assert_allclose(scores, frame["score"], rtol=1e-5, atol=1e-5)
@@ -87,27 +79,23 @@ def test_the_cascade_orders_what_was_retrieved_by_the_ranker(planted_log, cascad
     pairs = pd.DataFrame({"user_id": user, "item_id": retrieved})
     scores = ranker.score(pairs)
     best = [retrieved[i] for i in np.argsort(-scores, kind="stable")[:5]]
-    assert items_of(served.signatures["recommend"](**request([user]))) == [best]
+    assert items_of(ask(served.signatures["recommend"], **request([user]))) == [best]
     k = tf.constant(30)
-    assert items_of(served.signatures["retrieve"](**request([user], k=k))) == [retrieved]
-    ranked = served.signatures["rank"](
-        user_id=tf.constant([user]),
-        candidates=tf.constant([retrieved]),
-        history=NO_STRINGS,
-        device=tf.zeros([0], tf.string),
-    )
+    assert items_of(ask(served.signatures["retrieve"], **request([user], k=k))) == [retrieved]
+    asked = {"user_id": tf.constant([user]), "candidates": tf.constant([retrieved])}
+    ranked = ask(served.signatures["rank"], **asked)
     np.testing.assert_allclose(ranked["score"][0], scores, rtol=1e-5, atol=1e-5)
 
 
 def test_recent_history_is_excluded_and_changes_the_answer(planted_log, cascade, served) -> None:
     user = planted_log.users["user_id"][3]
-    before = items_of(served.signatures["recommend"](**request([user])))[0]
+    before = items_of(ask(served.signatures["recommend"], **request([user])))[0]
     recent = tf.constant([before[:2]])
-    after = served.signatures["recommend"](**request([user], history=recent))
+    after = ask(served.signatures["recommend"], **request([user], history=recent))
     assert not set(before[:2]) & set(items_of(after)[0])
     free = request([user], history=recent, exclude_seen=tf.constant(False))
-    scores = served.signatures["retrieve"](**free)["score"]
-    plain = served.signatures["retrieve"](**request([user], exclude_seen=tf.constant(False)))
+    scores = ask(served.signatures["retrieve"], **free)["score"]
+    plain = ask(served.signatures["retrieve"], **request([user], exclude_seen=tf.constant(False)))
     assert not np.allclose(scores, plain["score"])
 
 
@@ -116,10 +104,9 @@ def test_context_changes_the_score_and_may_be_given_once_for_all(cascade, served
     pair = {
         "user_id": tf.constant(["1", "2"]),
         "item_id": tf.constant(["1", "2"]),
-        "history": NO_STRINGS,
     }
-    phone, both = (score(**pair, device=tf.constant(d)) for d in (["phone"], ["phone"] * 2))
-    none = score(**pair, device=tf.zeros([0], tf.string))
+    phone, both = (ask(score, **pair, device=tf.constant(d)) for d in (["phone"], ["phone"] * 2))
+    none = ask(score, **pair)
     np.testing.assert_array_equal(phone["score"], both["score"])
     assert not np.allclose(phone["score"], none["score"])
 
@@ -139,14 +126,15 @@ def test_candidates_per_user_and_one_row_for_all(planted_log, served) -> None:
     recommend = served.signatures["recommend"]
     items = planted_log.items["item_id"].tolist()
     off = tf.constant(False)
-    each = recommend(
-        **request(users, candidates=tf.constant([items[:3], items[3:6]]), exclude_seen=off)
+    each = ask(
+        recommend,
+        **request(users, candidates=tf.constant([items[:3], items[3:6]]), exclude_seen=off),
     )
     first, second = ({i for i in row if i} for row in items_of(each))
     assert first == set(items[:3])
     assert second == set(items[3:6])
     assert np.isneginf(each["score"].numpy()[:, 3:]).all()
-    shared = recommend(**request(users, candidates=tf.constant([items[:3]]), exclude_seen=off))
+    shared = ask(recommend, **request(users, candidates=tf.constant([items[:3]]), exclude_seen=off))
     assert [{i for i in row if i} for row in items_of(shared)] == [set(items[:3])] * 2
 
 
@@ -155,11 +143,14 @@ def test_candidates_named_twice_unknown_or_seen_come_once_or_not_at_all(planted_
     met = set(planted_log.events.loc[planted_log.events["user_id"] == user, "item_id"])
     items = planted_log.items["item_id"].tolist()[:40]
     assert met & set(items)
-    whole = served.signatures["retrieve"](**request([user], k=tf.constant(len(planted_log.items))))
+    whole = ask(
+        served.signatures["retrieve"], **request([user], k=tf.constant(len(planted_log.items)))
+    )
     expected = [item for item in items_of(whole)[0] if item in items]
     asked = tf.constant([[*items, "nothing", *items[:5]]])
-    answer = served.signatures["retrieve"](
-        **request([user], candidates=asked, k=tf.constant(len(items)))
+    answer = ask(
+        served.signatures["retrieve"],
+        **request([user], candidates=asked, k=tf.constant(len(items))),
     )
     found = [item for item in items_of(answer)[0] if item]
     assert found == expected and set(found) == set(items) - met
@@ -172,7 +163,9 @@ def test_defaults_are_recorded_in_the_saved_model(cascade, tmp_path) -> None:
     path = cascade[0].export(tmp_path / "1")
     saved.ParseFromString((path / "saved_model.pb").read_bytes())
     defaults = saved.meta_graphs[0].signature_def["recommend"].defaults
-    assert set(defaults) == {"history", "candidates", "k", "exclude_seen", "device"}
+    assert set(defaults) == {
+        *("history", "history_times", "candidates", "k", "exclude_seen", "device", "timestamp")
+    }
     assert tf.make_ndarray(defaults["k"]) == 10
     assert not list(tmp_path.glob(".*")), "a partial export was left behind"
 

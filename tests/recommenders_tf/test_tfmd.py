@@ -50,6 +50,8 @@ def test_there_and_back_is_exact(name, request, tmp_path):
 
 def test_features_say_what_the_raw_examples_hold(schema):
     features = {feature.name: feature for feature in to_tfmd(schema).feature}
+    ages = features.pop("history_ages")
+    assert (ages.type, ages.presence.min_fraction) == (schema_pb2.INT, 0.0)
     assert list(features) == list(schema.columns)
     types = {name: schema_pb2.FeatureType.Name(f.type) for name, f in features.items()}
     assert types["user_id"] == types["genres"] == types["title"] == types["history"] == "BYTES"
@@ -165,6 +167,6 @@ def test_transform_parses_what_the_schema_says(schema):
 
     spec = schema_utils.schema_as_feature_spec(to_tfmd(schema)).feature_spec
     crosses = {column.name for column in schema.crosses}
-    assert set(spec) == set(schema.columns) - crosses
+    assert set(spec) == set(schema.columns) - crosses | {"history_ages"}
     assert spec["user_id"].shape == [1]
     assert not hasattr(spec["history"], "shape")

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from recommenders_tf import data, registry
 from recommenders_tf.schema import Column, FeatureSchema, Kind, Role
+from tests.harness import ask
 from tfx_pipeline.runners import local
 
 pytestmark = pytest.mark.slow
@@ -42,12 +43,11 @@ def test_one_line_names_the_model(log, config, name):
     assert result.blessed, result.failures
     assert pathlib.Path(result.pushed).is_dir()
 
-    answer = tf.saved_model.load(result.pushed).signatures["recommend"](
+    answer = ask(
+        tf.saved_model.load(result.pushed).signatures["recommend"],
         user_id=tf.constant(log.users["user_id"].tolist()[:3]),
         k=tf.constant(5),
         exclude_seen=tf.constant(True),
-        history=tf.zeros([0, 0], tf.string),
-        candidates=tf.zeros([0, 0], tf.string),
         device=tf.constant(["tv"]),
     )
     assert answer["item_id"].shape == (3, 5)

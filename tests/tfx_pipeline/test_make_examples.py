@@ -81,6 +81,8 @@ def test_a_history_is_what_the_user_had_done_strictly_before(log, made):
         past = own[own["timestamp"] < example["timestamp"][0]]
         past = past.sort_values("timestamp", kind="stable")
         assert example["history"] == past["item_id"].tolist()[-longest:]
+        ages = example["timestamp"][0] - past["timestamp"]
+        assert example["history_ages"] == ages.tolist()[-longest:]
     assert any(len(example["history"]) > 3 for example in made["eval"])
 
 

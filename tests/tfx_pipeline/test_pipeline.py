@@ -21,6 +21,7 @@ from recommenders_tf.data import BadDataError
 from recommenders_tf.data.histories import history_spans
 from recommenders_tf.preprocessor import DEFAULT_MAX_LENGTH, Preprocessor, raw_batch
 from recommenders_tf.schema import FeatureSchema, Kind, Role
+from tests.harness import ask
 from tfx_pipeline.__main__ import UNBLESSED, main, sentence
 from tfx_pipeline.code_version import code_version
 from tfx_pipeline.components.anomaly_gate import AnomalyError
@@ -141,13 +142,11 @@ def test_the_pushed_model_answers(tiny, served):
     expected = {"recommend", "retrieve", "rank", "score", "serving_default", "transform_features"}
     assert expected < set(signatures)
     users = log.users["user_id"].tolist()[:5]
-    # A graph function of a loaded model asks for every input; a server fills in the defaults.
-    answer = signatures["recommend"](
+    answer = ask(
+        signatures["recommend"],
         user_id=tf.constant(users),
         k=tf.constant(7),
         exclude_seen=tf.constant(True),
-        history=tf.zeros([0, 0], tf.string),
-        candidates=tf.zeros([0, 0], tf.string),
         device=tf.constant(["tv"]),
     )
     assert answer["item_id"].shape == (5, 7)
@@ -162,7 +161,9 @@ def test_serving_sees_the_features_that_training_saw(artifacts, served, held_out
     """The transformed examples, and what the pushed model makes of the raw ones, are the same."""
     files = artifacts("Transform/transformed_examples").glob("Split-eval/*.gz")
     encoded = served[1]["transform_features"](examples=held_out)
-    assert {"history", "history_mask", "device_x_category", "age", "rating"} <= set(encoded)
+    assert {"history", "history_mask", "history_ages", "device_x_category", "age", "rating"} <= set(
+        encoded
+    )
     records = tf.data.TFRecordDataset([str(path) for path in files], "GZIP")
     spec = {
         name: tf.io.FixedLenFeature(
@@ -213,8 +214,11 @@ def raw_events(log, schema):
     """Return all raw features of the events of a log."""
     events = log.events.merge(log.users, on="user_id").merge(log.items, on="item_id")
     spans = history_spans(pd.factorize(events["user_id"])[0], events["timestamp"], 50)
-    values = events["item_id"].to_numpy()[spans.order]
-    events["history"] = [values[i:j] for i, j in zip(spans.start, spans.end, strict=True)]
+    values, times = (events[name].to_numpy()[spans.order] for name in ("item_id", "timestamp"))
+    ends = list(zip(spans.start, spans.end, strict=True))
+    events["history"] = [values[i:j] for i, j in ends]
+    now = events["timestamp"].to_numpy()
+    events["history_ages"] = [now[row] - times[i:j] for row, (i, j) in enumerate(ends)]
     return raw_batch(events, [c for c in schema.features if c.kind is not Kind.CROSS])
 
 

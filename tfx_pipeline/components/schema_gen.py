@@ -44,13 +44,14 @@ def to_parsed_tfmd(schema: FeatureSchema) -> schema_pb2.Schema:
     """
     proto = to_tfmd(schema)
     tensors = proto.tensor_representation_group[""].tensor_representation
+    ages = {column.ages_name for column in schema.sequences}
     for feature in proto.feature:
-        column, kind = schema[feature.name], schema[feature.name].kind
-        if kind is Kind.NUMERIC:
-            feature.presence.min_count = 1
-        if kind in (Kind.MULTI_HOT, Kind.SEQUENCE):
+        if feature.name in ages or schema[feature.name].kind in (Kind.MULTI_HOT, Kind.SEQUENCE):
             tensors[feature.name].ragged_tensor.feature_path.step.append(feature.name)
-        elif not column.is_derived:
+            continue
+        if schema[feature.name].kind is Kind.NUMERIC:
+            feature.presence.min_count = 1
+        if not schema[feature.name].is_derived:
             dense = tensors[feature.name].dense_tensor
             dense.column_name = feature.name
             dense.shape.SetInParent()

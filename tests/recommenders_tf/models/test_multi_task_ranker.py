@@ -11,7 +11,7 @@ import tensorflow as tf
 import recommenders_tf as rtf
 from recommenders_tf.data import EncodedLog, EventLog
 from recommenders_tf.schema import Column, FeatureSchema, Kind, Role, SchemaError
-from tests.harness import assert_only_stock_ops
+from tests.harness import ask, assert_only_stock_ops
 
 NAMES = ("shared_bottom", "mmoe", "ple", "esmm")
 LOVED = Column("loved", Kind.LABEL, Role.LABEL, source="rating", positive_from=5.0)
@@ -81,10 +81,11 @@ def test_both_tasks_are_learned_measured_saved_and_served(log, encoded, batch, t
     assert_only_stock_ops(path)
     signatures = tf.saved_model.load(str(path)).signatures
     pairs = log.events.head(32)
-    answer = signatures["score"](
+    answer = ask(
+        signatures["score"],
         **{name: tf.constant(pairs[name].to_numpy(object)) for name in ("user_id", "item_id")},
         device=tf.constant(pairs["device"].to_numpy(object)),
-        history=tf.zeros([0, 0], tf.string),
+        timestamp=tf.constant(pairs["timestamp"].to_numpy()),
     )
     assert answer.keys() == {"score", "rating", "loved"}
     np.testing.assert_allclose(answer["score"], model.score(pairs), rtol=1e-5, atol=1e-6)
