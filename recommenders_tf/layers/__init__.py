@@ -48,9 +48,10 @@ from recommenders_tf.layers.softmax_attention import SoftmaxAttention
 from recommenders_tf.layers.sparse_dense import SparseDense
 from recommenders_tf.layers.squeeze_excitation import SqueezeExcitation
 from recommenders_tf.layers.stacked_embedding import StackedEmbedding
-from recommenders_tf.layers.steps import last_step, remaining_steps, time_intervals
+from recommenders_tf.layers.steps import elapsed_times, last_step, remaining_steps, time_intervals
 from recommenders_tf.layers.streaming_frequency import StreamingFrequency
 from recommenders_tf.layers.target_attention import TargetAttention
+from recommenders_tf.layers.time_aware_lstm import TimeAwareLSTM
 from recommenders_tf.layers.transformer_block import TransformerBlock
 from recommenders_tf.layers.uniform_negatives import UniformNegatives
 from recommenders_tf.layers.unseen_negatives import UnseenNegatives
@@ -107,11 +108,13 @@ __all__ = [
     "StackedEmbedding",
     "StreamingFrequency",
     "TargetAttention",
+    "TimeAwareLSTM",
     "TransformerBlock",
     "UniformNegatives",
     "UnseenNegatives",
     "VectorCross",
     "WindowConvolution",
+    "elapsed_times",
     "last_step",
     "remaining_steps",
     "reset_rows",

@@ -40,6 +40,29 @@ def last_step(states: tf.Tensor, remaining: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(states * is_last[:, :, tf.newaxis], axis=1)
 
 
+def elapsed_times(ages: tf.Tensor, unit: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return how long each step was after the one before it and how long ago, as logarithms.
+
+    Args:
+        ages: Seconds from each step to now, int64 `[batch, steps]`, oldest step first.
+        unit: Seconds of a time whose logarithm is 0; half of it is the shortest that is told apart.
+
+    Returns:
+        log(max(t / unit, 1/2)) of the interval and of the age, float32 `[batch, steps]`; the first
+        step has the shortest interval.
+
+    Example:
+        >>> intervals, ages = elapsed_times(tf.constant([[50, 30, 10]], tf.int64), unit=10)
+        >>> tf.exp(intervals).numpy().round(1).tolist(), tf.exp(ages).numpy().round(1).tolist()
+        ([[0.5, 2.0, 2.0]], [[5.0, 3.0, 1.0]])
+    """
+    intervals = tf.pad(ages[:, :-1] - ages[:, 1:], [[0, 0], [1, 0]])
+    found = (
+        tf.math.log(tf.maximum(tf.cast(part, tf.float32) / unit, 0.5)) for part in (intervals, ages)
+    )
+    return next(found), next(found)
+
+
 def time_intervals(times: tf.Tensor, visible: tf.Tensor, most: int) -> tf.Tensor:
     """Return how long before each step the steps that it sees were, in its sequence's own unit.
 

@@ -15,7 +15,8 @@ class TargetAttention(tf.keras.layers.Layer):
     """Sums the vectors of a list, each times its relevance to a query: Σⱼ a(q, kⱼ) kⱼ.
 
     The activation unit a is a network over [q, k, q − k, q ⊙ k]. Its weights are not normalized by
-    a softmax: their sum tells how strong the interest is. The first layer needs no difference:
+    a softmax unless that is asked for: their sum tells how strong the interest is. The first layer
+    needs no difference:
     W [q, k, q − k, q ⊙ k] = (W₁ + W₃) q + (W₂ − W₃) k + W₄ (q ⊙ k).
 
     In training, padding is left out before anything is computed. XLA, which must know all shapes
@@ -24,6 +25,7 @@ class TargetAttention(tf.keras.layers.Layer):
     Args:
         units: Width of each hidden layer of the activation unit.
         activation: Of these layers; see `MLP`.
+        normalized: Whether the weights are a softmax over the list; an empty one has none.
         **kwargs: Of the Keras layer.
 
     Call arguments:
@@ -31,13 +33,14 @@ class TargetAttention(tf.keras.layers.Layer):
         keys: `[batch, length, dim]`.
         mask: Bool `[batch, length]`, False at padding, which enters neither the sum nor the
             statistics of Dice.
+        values: What is summed instead of the keys, `[batch, length, values_dim]`.
         training: Whether Dice takes the statistics of the batch.
 
     Attributes:
         native: Whether shapes may depend on the values; XLA cannot compile that.
 
     Output shape:
-        `[batch, dim]`.
+        `[batch, dim]`, or `[batch, values_dim]`.
 
     Raises:
         ValueError: `units` is empty.
@@ -55,13 +58,18 @@ class TargetAttention(tf.keras.layers.Layer):
     native = True
 
     def __init__(
-        self, units: Sequence[int] = (80, 40), activation: str = "dice", **kwargs: Any
+        self,
+        units: Sequence[int] = (80, 40),
+        activation: str = "dice",
+        normalized: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if not units:
             raise ValueError("`units` must name at least one layer width; it is empty.")
         self.units = list(units)
         self.activation = activation
+        self.normalized = normalized
         self.first_activation = activation_layer(activation)
         self.rest = MLP([*self.units[1:], 1], activation, name="rest")
 
@@ -73,26 +81,51 @@ class TargetAttention(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def call(
-        self, query: tf.Tensor, keys: tf.Tensor, mask: tf.Tensor, training: bool = False
+        self,
+        query: tf.Tensor,
+        keys: tf.Tensor,
+        mask: tf.Tensor,
+        values: tf.Tensor | None = None,
+        training: bool = False,
     ) -> tf.Tensor:
         """Return the weighted sums."""
         batch, length = tf.shape(keys)[0], keys.shape[1]
-        real = None
+        real, summed = None, keys if values is None else values
         if training and self.native:
-            examples, keys = tf.where(mask)[:, 0], tf.boolean_mask(keys, mask)
+            examples = tf.where(mask)[:, 0]
+            keys, summed = (tf.boolean_mask(part, mask) for part in (keys, summed))
         else:
-            examples = tf.repeat(tf.range(batch), length)
-            keys, real = tf.reshape(keys, [-1, keys.shape[2]]), tf.reshape(mask, [-1])
+            examples, real = tf.repeat(tf.range(batch), length), tf.reshape(mask, [-1])
+            keys, summed = (tf.reshape(part, [-1, part.shape[2]]) for part in (keys, summed))
         queries = tf.gather(query, examples)
         of_query, of_key, of_difference, of_product = tf.split(self.kernel, 4)
         kernel = tf.concat([of_query + of_difference, of_key - of_difference, of_product], axis=0)
         hidden = tf.matmul(tf.concat([queries, keys, queries * keys], axis=1), kernel) + self.bias
         hidden = call_block(self.first_activation, hidden, training, real)
         weights = self.rest(hidden, mask=real, training=training)
+        if self.normalized:
+            weights = _shares(weights, real, examples, batch)
         if real is not None:
             weights *= tf.cast(real, weights.dtype)[:, tf.newaxis]
-        return tf.math.unsorted_segment_sum(weights * keys, examples, batch)
+        return tf.math.unsorted_segment_sum(weights * summed, examples, batch)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
-        return super().get_config() | {"units": list(self.units), "activation": self.activation}
+        return super().get_config() | {
+            "units": list(self.units),
+            "activation": self.activation,
+            "normalized": self.normalized,
+        }
+
+
+def _shares(
+    fits: tf.Tensor, real: tf.Tensor | None, examples: tf.Tensor, batch: tf.Tensor
+) -> tf.Tensor:
+    """Return the softmax of `[positions, 1]` fits among the real ones of each example."""
+    wide = tf.cast(fits, tf.float32)
+    if real is not None:
+        wide = tf.where(real[:, tf.newaxis], wide, wide.dtype.min)
+    peaks = tf.math.unsorted_segment_max(tf.stop_gradient(wide), examples, batch)
+    powers = tf.exp(wide - tf.gather(peaks, examples))
+    totals = tf.math.unsorted_segment_sum(powers, examples, batch)
+    return tf.cast(powers / tf.gather(totals, examples), fits.dtype)

@@ -40,6 +40,46 @@ def sequences_beside(schema: FeatureSchema, column: Column) -> list[Column]:
     return others
 
 
+def behaviour_width(schema: FeatureSchema, embedding_dim: int, model: str) -> int:
+    """Return the width of a behaviour: the vectors of all sequences at one step, side by side.
+
+    Args:
+        schema: Fitted schema.
+        embedding_dim: Width of the embeddings where the schema gives none.
+        model: Name of the model that reads behaviours, for the messages.
+
+    Raises:
+        SchemaError: There is no sequence, or sequences differ in `max_length`, or from their source
+            in width.
+    """
+    first, *others = schema.sequences or (None,)
+    if first is None:
+        raise SchemaError(
+            f"Schema `{schema.name}` has no column of kind `sequence`: {model} follows a user's "
+            "past; add a sequence whose `source` is the item id."
+        )
+    for other in others:
+        if other.max_length != first.max_length:
+            raise SchemaError(
+                f"Sequence `{other.name}` has the `max_length` {other.max_length} and "
+                f"`{first.name}` {first.max_length}, but {model} reads them step by step side by "
+                "side: give both the same."
+            )
+    total = 0
+    for column in schema.sequences:
+        source = schema[str(column.source)]
+        width, of_source = (
+            schema.table_of(c).embedding_dim or embedding_dim for c in (column, source)
+        )
+        if width != of_source:
+            raise SchemaError(
+                f"Sequence `{column.name}` is {width} wide and its source `{source.name}` "
+                f"{of_source}, but {model} compares them: give both the same `embedding_dim`."
+            )
+        total += width
+    return total
+
+
 def event_times(source: RowSource, schema: FeatureSchema) -> np.ndarray:
     """Return the time of each event, int64 `[events]`.
 

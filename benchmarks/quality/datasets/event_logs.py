@@ -53,10 +53,11 @@ def _log(name: str) -> EventLog:
         columns = data.spec("movielens-1m").schema.columns.values()
         return data.load("movielens-1m", schema=FeatureSchema([*columns, _SECOND_LABEL]))
     log = data.load("movielens-1m")
+    timed = log.schema.replace([dataclasses.replace(log.schema["history"], timed=True)])
     return dataclasses.replace(
         log,
         items=log.items.assign(genre_set=log.items["genres"].map("|".join)),
-        schema=FeatureSchema([*log.schema.columns.values(), *_GENRES], log.schema.name),
+        schema=FeatureSchema([*timed.columns.values(), *_GENRES], log.schema.name),
     )
 
 

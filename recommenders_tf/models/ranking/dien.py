@@ -16,8 +16,9 @@ from recommenders_tf.layers import (
     SoftmaxAttention,
 )
 from recommenders_tf.models.ranker import Ranker
+from recommenders_tf.models.sequence_columns import behaviour_width
 from recommenders_tf.registry import register
-from recommenders_tf.schema import FeatureSchema, Kind, SchemaError
+from recommenders_tf.schema import FeatureSchema, Kind
 
 EVOLUTIONS = ("augru", "agru", "aigru")
 
@@ -90,7 +91,7 @@ class DIEN(Ranker):
         self.hidden_units = hidden_units
         self.activation = activation
         self.learning_rate = learning_rate
-        width = self._behaviour_width()
+        width = behaviour_width(schema, embedding_dim, type(self).__name__)
         columns = [c.name for c in schema.uncrossed if c.kind is not Kind.SEQUENCE]
         self.embed = FeatureEmbedding(schema, columns, embedding_dim, name="embed")
         self.extract = AttentionGRU(width, "gru", name="extract")
@@ -115,33 +116,3 @@ class DIEN(Ranker):
         evolved = self.evolve(interests, mask, attention, training=training)
         hidden = tf.concat([*vectors.values(), evolved], axis=1)
         return tf.cast(self.deep(hidden, training=training), tf.float32)
-
-    def _behaviour_width(self) -> int:
-        """Return the width of a behaviour, once the sequences are known to go together."""
-        first, *others = self.schema.sequences or (None,)
-        if first is None:
-            raise SchemaError(
-                f"Schema `{self.schema.name}` has no column of kind `sequence`: DIEN follows a "
-                "user's past; add a sequence whose `source` is the item id."
-            )
-        for other in others:
-            if other.max_length != first.max_length:
-                raise SchemaError(
-                    f"Sequence `{other.name}` has the `max_length` {other.max_length} and "
-                    f"`{first.name}` {first.max_length}, but DIEN reads them step by step side by "
-                    "side: give both the same."
-                )
-        total = 0
-        for column in self.schema.sequences:
-            source = self.schema[str(column.source)]
-            width, of_source = (
-                self.schema.table_of(c).embedding_dim or self.embedding_dim
-                for c in (column, source)
-            )
-            if width != of_source:
-                raise SchemaError(
-                    f"Sequence `{column.name}` is {width} wide and its source `{source.name}` "
-                    f"{of_source}, but DIEN compares them: give both the same `embedding_dim`."
-                )
-            total += width
-        return total

@@ -65,3 +65,28 @@ def test_padding_enters_neither_output_nor_statistics(natives) -> None:
 def test_no_units() -> None:
     with pytest.raises(ValueError, match="`units` must name at least one"):
         TargetAttention([])
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_softmax_over_the_list_weighs_other_values(training) -> None:
+    """As SLi-Rec reads it: the weights of what the keys say sum what stands beside them."""
+    layer = TargetAttention([6], "relu", normalized=True)
+    values = tf.constant(RANDOM.normal(size=(3, 5, 7)), tf.float32)
+    layer(*INPUTS)
+    layer.set_weights([RANDOM.normal(size=w.shape) for w in layer.get_weights()])
+    w, b = layer.rest.get_weights()
+    expected = np.zeros((3, 7))
+    for row, query in enumerate(QUERY):
+        if not MASK[row].any():
+            continue
+        keys = KEYS[row][MASK[row]]
+        rows = np.broadcast_to(query, keys.shape)
+        inputs = np.concatenate([rows, keys, rows - keys, rows * keys], axis=1)
+        fits = np.maximum(inputs @ layer.kernel.numpy() + layer.bias.numpy(), 0) @ w + b
+        shares = np.exp(fits[:, 0]) / np.exp(fits[:, 0]).sum()
+        expected[row] = shares @ values.numpy()[row][MASK[row]]
+    answer = layer(*INPUTS, values, training=training)
+    np.testing.assert_allclose(answer, expected, rtol=1e-4, atol=1e-5)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(layer(*INPUTS, values, training=training))
+    assert np.isfinite(tape.gradient(loss, layer.kernel)).all()
