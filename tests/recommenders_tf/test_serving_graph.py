@@ -113,7 +113,8 @@ def test_context_changes_the_score_and_may_be_given_once_for_all(cascade, served
 
 def test_recommend_takes_the_context_of_the_request(cascade, served) -> None:
     frame = cascade[0].recommend(["1", "2"], k=5, context={"device": "phone"})
-    answer = served.signatures["recommend"](**request(["1", "2"], device=tf.constant(["phone"])))
+    asked = request(["1", "2"], device=tf.constant(["phone"]))
+    answer = ask(served.signatures["recommend"], **asked)
     assert [i for row in items_of(answer) for i in row] == frame["item_id"].tolist()
     np.testing.assert_allclose(answer["score"].numpy().ravel(), frame["score"], rtol=1e-5)
     assert not np.allclose(frame["score"], cascade[0].recommend(["1", "2"], k=5)["score"])
