@@ -48,11 +48,10 @@ class Served:
 
         log = data.load(DATASET)
         events = log.events.sample(batch, random_state=batch)
-        # Defaults are sent too: the trivial server knows none. An empty history is sent for each
-        # row, since requests are joined by rows.
+        # Defaults are sent too: the trivial server knows none. What has no rows is sent with one
+        # for each example, since requests are joined by rows.
         defaults = self.definition().defaults
-        given = {name: tf.make_ndarray(proto) for name, proto in defaults.items()}
-        given["history"] = np.empty((batch, 0), object)
+        given = {name: _rows(tf.make_ndarray(proto), batch) for name, proto in defaults.items()}
         given["user_id"] = _strings(events[log.schema.user_id.name])
         if self.signature == "recommend":
             return given | {"k": np.int32(_LISTED)}
@@ -92,3 +91,10 @@ def _export(model: Served) -> None:
 
 def _strings(column) -> np.ndarray:
     return column.astype(str).to_numpy(object)
+
+
+def _rows(default: np.ndarray, batch: int) -> np.ndarray:
+    if not default.ndim:
+        return default
+    missing = b"" if default.dtype == object else 0
+    return np.full((batch, *default.shape[1:]), missing, default.dtype)
