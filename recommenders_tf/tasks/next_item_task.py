@@ -14,7 +14,7 @@ from recommenders_tf.losses import BPRMax
 from recommenders_tf.schema import FIRST_ID
 from recommenders_tf.tasks.ranking_task import RankingTask
 
-OBJECTIVES = ("binary", "softmax", "bpr_max")
+OBJECTIVES = ("binary", "pairwise", "softmax", "bpr_max")
 _NEVER = -1e9  # logit of what must not be told; half precision has no such number
 
 
@@ -48,10 +48,10 @@ class NextItemTask(tf.keras.layers.Layer):
     items that is drawn: gBCE, and with t = 0 the plain cross-entropy. One negative is drawn for
     each state, of what its sequence has not; several are drawn for each row and serve all of its
     states, as their scores are then one matrix product. A drawn item that is the one to be told
-    counts nothing.
+    counts nothing. `pairwise` draws likewise, and is −Σ log σ(s⁺ − s⁻).
 
     Args:
-        objective: `binary`, `softmax` or `bpr_max`.
+        objective: `binary`, `pairwise`, `softmax` or `bpr_max`.
         num_items: Size of the vocabulary, padding and unknown included.
         num_negatives: Items that are drawn; 0 takes all, which `softmax` alone can.
         calibration: t.
@@ -109,13 +109,16 @@ class NextItemTask(tf.keras.layers.Layer):
         self.calibration = calibration
         self.corrected = corrected
         self.negatives: Any = None
-        if objective == "binary":
+        if objective in ("binary", "pairwise"):
             self.negatives = UniformNegatives(num_items, num_negatives)
         elif num_negatives:
             self.negatives = PopularNegatives(num_negatives, sample_power)
         losses = tf.keras.losses
         loss = {
-            "binary": losses.BinaryCrossentropy(from_logits=True, reduction="sum"),
+            **dict.fromkeys(
+                ("binary", "pairwise"),
+                losses.BinaryCrossentropy(from_logits=True, reduction="sum"),
+            ),
             "softmax": losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
             "bpr_max": BPRMax(penalty, reduction="sum"),
         }
@@ -135,8 +138,8 @@ class NextItemTask(tf.keras.layers.Layer):
         has_met: Callable[[tf.Tensor], tf.Tensor] | None = None,
     ) -> tf.Tensor:
         """Return the loss."""
-        if self.objective == "binary":
-            return self._binary(states, targets, weights, catalogue, has_met)
+        if self.objective in ("binary", "pairwise"):
+            return self._against_each(states, targets, weights, catalogue, has_met)
         if self.num_negatives:
             return self._shared(states, targets, weights, catalogue)
         logits = tf.matmul(_flat(states), catalogue.table(), transpose_b=True)
@@ -163,7 +166,7 @@ class NextItemTask(tf.keras.layers.Layer):
         first = tf.zeros([tf.shape(logits)[0]], tf.int32)
         return self.task(first, logits, sample_weight=_flat(weights))
 
-    def _binary(
+    def _against_each(
         self,
         states: tf.Tensor,
         targets: tf.Tensor,
@@ -184,11 +187,14 @@ class NextItemTask(tf.keras.layers.Layer):
             wrong = tf.matmul(states, catalogue.vectors(drawn), transpose_b=True)
             wrong = tf.cast(wrong, tf.float32)
             counts = drawn[:, tf.newaxis] != targets[:, :, tf.newaxis]
+        counts = tf.cast(counts, tf.float32) * weights[:, :, tf.newaxis]
+        if self.objective == "pairwise":
+            apart, counts = (tf.reshape(part, [-1, 1]) for part in (right - wrong, counts))
+            return self.task(tf.ones_like(apart), apart, sample_weight=counts)
         share = self.num_negatives / max(1, self.num_items - FIRST_ID - 1)
         beta = 1 - self.calibration * (1 - min(1.0, share))
         labels = tf.concat([tf.ones_like(right), tf.zeros_like(wrong)], axis=2)
-        counts = tf.concat([beta * tf.ones_like(right), tf.cast(counts, tf.float32)], axis=2)
-        counts *= weights[:, :, tf.newaxis]
+        counts = tf.concat([beta * weights[:, :, tf.newaxis], counts], axis=2)
         labels, logits, counts = (
             tf.reshape(part, [-1, 1])
             for part in (labels, tf.concat([right, wrong], axis=2), counts)

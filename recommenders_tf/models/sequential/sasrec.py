@@ -48,7 +48,7 @@ class SASRec(SequenceRetriever):
         blocks: Blocks of attention and network.
         heads: Heads of the attention.
         dropout: Share that is dropped; the paper has 0.2 for MovieLens and 0.5 for sparse data.
-        objective: `binary`, `softmax` or `bpr_max`.
+        objective: `binary`, `pairwise`, `softmax` or `bpr_max`.
         num_negatives: Negatives of each step; 0 takes all items, as the softmax alone can.
         calibration: t of gBCE, from 0 for the plain binary loss to 1.
         **kwargs: Of the Keras model.

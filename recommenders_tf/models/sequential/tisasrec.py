@@ -56,7 +56,7 @@ class TiSASRec(SequenceRetriever):
         heads: Heads of the attention.
         dropout: Share that is dropped.
         longest: Longest interval that is told apart, in units of a sequence.
-        objective: `binary`, `softmax` or `bpr_max`; see `NextItemTask`.
+        objective: `binary`, `pairwise`, `softmax` or `bpr_max`; see `NextItemTask`.
         num_negatives: Negatives of each step; 0 takes all items, as the softmax alone can.
         **kwargs: Of the Keras model.
 

@@ -120,16 +120,18 @@ def test_binary(count, calibration) -> None:
 
 
 def test_what_does_not_go_together_is_named() -> None:
-    with pytest.raises(ValueError, match="`objective` is `hinge`; it must be one of binary, soft"):
+    with pytest.raises(ValueError, match="`objective` is `hinge`; it must be one of binary, pair"):
         NextItemTask("hinge", ITEMS)
-    for objective in ("binary", "bpr_max"):
-        with pytest.raises(ValueError, match=r"must be at least 1 with the objective `b.*it is 0"):
+    for objective in ("binary", "pairwise", "bpr_max"):
+        message = f"must be at least 1 with the objective `{objective}`; it is 0"
+        with pytest.raises(ValueError, match=message):
             NextItemTask(objective, ITEMS)
     with pytest.raises(ValueError, match="at least 0 with the objective `softmax`; it is -1"):
         NextItemTask("softmax", ITEMS, -1)
 
 
 def test_the_corrected_softmax_over_popular_items_tends_to_that_over_all() -> None:
+    tf.keras.utils.set_random_seed(2)
     random = np.random.default_rng(2)
     table = random.normal(size=[12, 3]).astype(np.float32)
     counts = np.array([0, 0, 500, 200, 100, 50, 20, 20, 10, 10, 5, 5])
@@ -154,7 +156,27 @@ def test_the_corrected_softmax_over_popular_items_tends_to_that_over_all() -> No
         return np.append(tape.gradient(value, states), value)
 
     exact = loss(NextItemTask("softmax", 12))
-    drawn = {"sample_power": 1.0, "num_negatives": 200_000}
+    drawn = {"sample_power": 1.0, "num_negatives": 1_000_000}
     corrected = loss(NextItemTask("softmax", 12, corrected=True, **drawn))
     np.testing.assert_allclose(corrected, exact, atol=0.03)
     assert np.abs(loss(NextItemTask("softmax", 12, **drawn)) - exact)[:-1].max() > 0.1
+
+
+@pytest.mark.parametrize("count", [1, 8])
+def test_pairwise(count) -> None:
+    """Zhou et al. 2020, section 4.3: −log σ(s⁺ − s⁻) of what was drawn and is not met."""
+    task = NextItemTask("pairwise", ITEMS, count)
+    task.negatives.generator.reset_from_seed(5)
+    met = RANDOM.uniform(size=[ROWS, STEPS]) < 0.3
+    actual = loss(task, has_met=lambda _: tf.constant(met))
+    task.negatives.generator.reset_from_seed(5)
+    drawn = task.negatives(tf.constant(TARGETS.ravel() if count == 1 else TARGETS)).numpy()
+    scores = STATES @ Catalogue.all_vectors.T
+    expected = 0.0
+    for row, t in places():
+        for item in drawn[row] if count > 1 else drawn[row * STEPS + t]:
+            counts = item != TARGETS[row, t] and not (count == 1 and met[row, t])
+            expected += counts * np.log1p(
+                np.exp(scores[row, t, item] - scores[row, t, TARGETS[row, t]])
+            )
+    np.testing.assert_allclose(actual, expected, rtol=1e-4)
