@@ -41,24 +41,14 @@ class DrawnItems(RowSource):
     def __init__(self, source: RowSource, num_drawn: int) -> None:
         self.source, self.schema, self.num_drawn = source, source.schema, num_drawn
         self.tables = getattr(source, "tables", None)
-        item = self.schema.item_id.name
-        items = source.columns([item])[item]
-        ids, first = np.unique(items, return_index=True)
-        first = first[ids >= FIRST_ID]
-        if not len(first):
+        self._features = known_items(source)
+        self._count = len(self._features[self.schema.item_id.name])
+        if not self._count:
             raise ValueError(
-                f"None of the {len(items)} events has a known `{item}`, of which negatives are "
-                "drawn: encode the events with the schema that they were fitted on."
+                f"None of the {len(source)} events has a known `{self.schema.item_id.name}`, of "
+                "which negatives are drawn: encode the events with the schema that they were "
+                "fitted on."
             )
-        blocks = [
-            flat_columns(source.gather(tf.constant(part)), self.schema)
-            for part in np.array_split(first, -(-len(first) // _ITEMS_AT_ONCE))
-        ]
-        self._count = len(first)
-        self._features = {
-            name: tf.concat([block[name] for block in blocks], axis=0)
-            for name in item_features(self.schema)
-        }
 
     def __len__(self) -> int:
         return len(self.source)
@@ -81,6 +71,32 @@ class DrawnItems(RowSource):
         extra = {DRAWN + name: tf.gather(part, drawn) for name, part in self._features.items()}
         extra[DRAWN_SHARE] = tf.fill([rows], 1 / self._count)
         return (batch[0] | extra, *batch[1:]) if isinstance(batch, tuple) else batch | extra
+
+
+def known_items(source: RowSource) -> dict[str, tf.Tensor]:
+    """Return the features of every known item of the rows, once, in the order of their ids.
+
+    Args:
+        source: Events.
+
+    Returns:
+        The tensors that `item_features` names, each `[items, ...]`.
+
+    Example:
+        >>> from recommenders_tf import data
+        >>> items = known_items(data.encode(data.load("synthetic")))
+        >>> items["item_id"][:3].numpy().tolist(), items["genres"].shape[1]
+        ([2, 3, 4], 4)
+    """
+    schema = source.schema
+    item = schema.item_id.name
+    ids, first = np.unique(source.columns([item])[item], return_index=True)
+    first = first[ids >= FIRST_ID]
+    blocks = [
+        flat_columns(source.gather(tf.constant(part)), schema)
+        for part in np.array_split(first, max(1, -(-len(first) // _ITEMS_AT_ONCE)))
+    ]
+    return {n: tf.concat([block[n] for block in blocks], axis=0) for n in item_features(schema)}
 
 
 def drawn_items(batch: Mapping[str, tf.Tensor], schema: FeatureSchema) -> dict[str, tf.Tensor]:

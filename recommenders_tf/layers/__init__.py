@@ -42,6 +42,7 @@ from recommenders_tf.layers.quotient_remainder_embedding import QuotientRemainde
 from recommenders_tf.layers.reserved_zeros import ReservedZeros
 from recommenders_tf.layers.reset_rows import reset_rows
 from recommenders_tf.layers.residual_unit import ResidualUnit
+from recommenders_tf.layers.segment_steps import SegmentSteps
 from recommenders_tf.layers.self_attention import SelfAttention, visible_steps
 from recommenders_tf.layers.session_graph import SessionGraph
 from recommenders_tf.layers.softmax_attention import SoftmaxAttention
@@ -53,6 +54,7 @@ from recommenders_tf.layers.streaming_frequency import StreamingFrequency
 from recommenders_tf.layers.target_attention import TargetAttention
 from recommenders_tf.layers.time_aware_lstm import TimeAwareLSTM
 from recommenders_tf.layers.transformer_block import TransformerBlock
+from recommenders_tf.layers.transformer_encoder import TransformerEncoder
 from recommenders_tf.layers.uniform_negatives import UniformNegatives
 from recommenders_tf.layers.unseen_negatives import UnseenNegatives
 from recommenders_tf.layers.vector_cross import VectorCross
@@ -100,6 +102,7 @@ __all__ = [
     "QuotientRemainderEmbedding",
     "ReservedZeros",
     "ResidualUnit",
+    "SegmentSteps",
     "SelfAttention",
     "SessionGraph",
     "SoftmaxAttention",
@@ -110,6 +113,7 @@ __all__ = [
     "TargetAttention",
     "TimeAwareLSTM",
     "TransformerBlock",
+    "TransformerEncoder",
     "UniformNegatives",
     "UnseenNegatives",
     "VectorCross",

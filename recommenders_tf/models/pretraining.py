@@ -76,7 +76,8 @@ class Pretraining(Recommender):
             each = np.broadcast_to(self.pretrain_epochs, len(stages)).tolist()
             for stage, epochs in zip(stages, each, strict=True):
                 for callback in shown:
-                    callback.say(f"Training {stage.info.name}, from which {self.info.name} starts")
+                    title = stage.info.name if hasattr(stage, "info") else stage.name
+                    callback.say(f"Training {title}, from which {self.info.name} starts")
                 stage.fit(x, *args, batch_size=batch_size, epochs=epochs, **shared)
             with self.distribute_strategy.scope():
                 self(example_batch(self.schema))
