@@ -25,6 +25,35 @@ class Past(NamedTuple):
     rows: tf.RaggedTensor
     times: tf.RaggedTensor | None = None
 
+    def then(self, rows: tf.Tensor, known: tf.Tensor, times: tf.Tensor | None) -> Past:
+        """Return this past and what a request tells to have come after it.
+
+        Args:
+            rows: Rows of items, `[batch, steps]`, oldest first.
+            known: Which of them count, bool of the same shape.
+            times: When they were met, int64 of the same shape; 0 where that is not known, and
+                `[batch, 0]` or None where it never is.
+
+        Raises:
+            tf.errors.InvalidArgumentError: There are not as many times as items.
+        """
+        more = tf.ragged.boolean_mask(rows, known)
+        whole = tf.concat([self.rows, more], axis=1)
+        if self.times is None:
+            return Past(whole)
+        unknown = tf.zeros_like(rows, self.times.dtype)
+        if times is None:
+            times = unknown
+        when = tf.cond(tf.equal(tf.shape(times)[1], 0), lambda: unknown, lambda: times)
+        same = tf.debugging.assert_equal(
+            tf.shape(when),
+            tf.shape(rows),
+            "`history_times` must have a time for each item of `history`, 0 where none is known.",
+        )
+        with tf.control_dependencies([same] if same is not None else []):
+            more = tf.ragged.boolean_mask(tf.identity(when), known)
+        return Past(whole, tf.concat([self.times, more], axis=1))
+
     def as_of(self, now: tf.Tensor | None) -> tuple[tf.RaggedTensor, tf.RaggedTensor | None]:
         """Return what was met before a time, and how old it was then.
 

@@ -153,7 +153,7 @@ class ServingGraph(tf.Module):
         """Return the retriever's score of every item for every user, float32 `[batch, rows]`."""
         histories.add_details(self.tables.encoder, self._details)
         user_rows = self.tables.users.rows(user_id)
-        past = self._stored(user_rows, histories)
+        past = self.tables.past(user_rows, histories)
         query = self._query(user_rows, past, context)
         query |= self._interactions(user_rows, past.rows, histories)
         return self.items.scores(self.retriever.encode_query(query))
@@ -209,36 +209,14 @@ class ServingGraph(tf.Module):
         )
         return best, rows, query
 
-    def _stored(self, user_rows: tf.Tensor, histories: Histories) -> Past:
-        """Return what is stored of each user."""
-        rows = histories.rows(user_rows)
-        if self._time is None:
-            return Past(rows)
-        histories.add_details(self.tables.encoder, [self._time])
-        return Past(rows, histories.details(user_rows, self._time))
-
     def _past(
         self, user_rows: tf.Tensor, recent: tf.Tensor, context: Mapping[str, tf.Tensor]
     ) -> tuple[Past, dict[str, tf.Tensor]]:
         """Return what each user has met by store and request, and the rest of the context."""
-        stored, context = self._stored(user_rows, self.tables.histories), dict(context)
+        context = dict(context)
+        stored = self.tables.past(user_rows, self.tables.histories)
         rows = self.tables.items.rows(fill(recent, tf.shape(user_rows)[0]))
-        known = rows != UNKNOWN_ROW
-        more = tf.ragged.boolean_mask(rows, known)
-        past = Past(tf.concat([stored.rows, more], axis=1))
-        if stored.times is not None:
-            times = context.pop(HISTORY_TIMES)
-            none = tf.equal(tf.shape(times)[1], 0)
-            times = tf.cond(none, lambda: tf.zeros_like(rows), lambda: times)
-            told = tf.debugging.assert_equal(
-                tf.shape(times),
-                tf.shape(rows),
-                f"`{HISTORY_TIMES}` must have a time for each item of `history`, 0 where none is.",
-            )
-            with tf.control_dependencies([told] if told is not None else []):
-                more = tf.ragged.boolean_mask(tf.identity(times), known)
-            past = past._replace(times=tf.concat([stored.times, more], axis=1))
-        return past, context
+        return stored.then(rows, rows != UNKNOWN_ROW, context.pop(HISTORY_TIMES, None)), context
 
     def _answer(self, scores: tf.Tensor, rows: tf.Tensor) -> dict[str, tf.Tensor]:
         found = scores > EXCLUDED_SCORE

@@ -11,6 +11,7 @@ import pandas as pd
 import tensorflow as tf
 
 from recommenders_tf import features
+from recommenders_tf.past import Past
 from recommenders_tf.preprocessor import RawEncoder, raw_batch
 from recommenders_tf.schema import UNKNOWN_VALUE, Column, FeatureSchema, Kind, Role
 
@@ -149,6 +150,15 @@ class ServingTables(tf.Module):
     def histories_of(self, events: pd.DataFrame) -> Histories:
         """Return the histories that other events give, over the same users and items."""
         return Histories(self.users, self.items, events, self.schema)
+
+    def past(self, user_rows: tf.Tensor, histories: Histories) -> Past:
+        """Return what is stored of each user, with its times where a sequence asks for them."""
+        rows = histories.rows(user_rows)
+        if not self.schema.is_timed:
+            return Past(rows)
+        assert self.schema.event_time is not None
+        histories.add_details(self.encoder, [self.schema.event_time])
+        return Past(rows, histories.details(user_rows, self.schema.event_time))
 
     def query_features(
         self, user_rows: tf.Tensor, history: tf.RaggedTensor, ages: tf.RaggedTensor | None = None

@@ -157,8 +157,12 @@ def test_a_cascade_ranks_as_of_the_time_of_the_request(ranker, planted_log, tmp_
 
 def test_what_is_of_an_unknown_time_is_now_and_kept() -> None:
     rows = tf.ragged.constant([[5, 6, 7], [], [8]], dtype=tf.int64)
-    times = tf.ragged.constant([[10, 30, 0], [], [40]], dtype=tf.int64)
+    times = tf.ragged.constant([[10, 20, 0], [], [40]], dtype=tf.int64)
     kept, ages = Past(rows, times).as_of(tf.constant([20, 20, 0], tf.int64))
     assert kept.to_list() == [[5, 7], [], [8]]
     assert ages.to_list() == [[10, 0], [], [0]]
     assert Past(rows).as_of(None) == (rows, None)
+    more = tf.constant([[1, 2], [3, 4], [0, 9]], tf.int64)
+    whole = Past(rows, times).then(more, more > 1, tf.constant([[0, 50]] * 3, tf.int64))
+    assert whole.rows.to_list() == [[5, 6, 7, 2], [3, 4], [8, 9]]
+    assert whole.times.to_list() == [[10, 20, 0, 50], [0, 50], [40, 50]]
