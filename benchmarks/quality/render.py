@@ -27,7 +27,8 @@ test on the first metric against the first model of the table, corrected by Holm
 models in it: over users (randomization test, a user's value is the mean over the seeds) where
 values of users are kept, in `benchmarks/results/by_user`, over the seeds (t-test) elsewhere. It is
 bold below 0.05; above, the order of the two is not told. One seed stands where nothing is drawn:
-the model is counted or solved. Models without a published figure have none for this protocol.
+the model is counted or solved; of a network it says that the other seeds are not trained yet.
+Models without a published figure have none for this protocol.
 """
 
 Row = dict[str, Any]
