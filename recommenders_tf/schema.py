@@ -190,7 +190,7 @@ class FeatureSchema:
 
     @property
     def is_timed(self) -> bool:
-        """Whether a sequence brings the ages of its steps, so that a request has a time."""
+        """Whether a sequence brings the ages of its steps."""
         return any(column.timed for column in self.sequences)
 
     def vocabulary_size(self, column: Column) -> int:

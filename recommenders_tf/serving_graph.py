@@ -57,7 +57,7 @@ class Ranker(Scorer, Protocol):
 class ServingGraph(tf.Module):
     """Answers raw requests with a retriever, a ranker, or both in a row.
 
-    Where a sequence of the schema is timed, a request may say when it is made, under the name of
+    Where a model reads how old the past is, a request may say when it is made, under the name of
     the event time, and when each item of its `history` was met, as `history_times`; both in Unix
     seconds. What is stored of a user from that time on then stands in no sequence, as in training.
     Without it a request counts as made at the user's last known step, not by the clock: stored
@@ -87,7 +87,8 @@ class ServingGraph(tf.Module):
         self.ranker = ranker
         self.num_retrieved = num_retrieved
         self.context = [c for c in tables.schema.stored if c.role is Role.CONTEXT]
-        self._time = tables.schema.event_time if tables.schema.is_timed else None
+        reads_ages = any(getattr(model, "reads_ages", False) for model in (retriever, ranker))
+        self._time = tables.schema.event_time if reads_ages else None
         if self._time is not None:
             self.context.append(self._time)
         self._reads_interactions = getattr(retriever, "reads_interactions", False)
@@ -153,7 +154,7 @@ class ServingGraph(tf.Module):
         """Return the retriever's score of every item for every user, float32 `[batch, rows]`."""
         histories.add_details(self.tables.encoder, self._details)
         user_rows = self.tables.users.rows(user_id)
-        past = self.tables.past(user_rows, histories)
+        past = self.tables.past(user_rows, histories, self._time)
         query = self._query(user_rows, past, context)
         query |= self._interactions(user_rows, past.rows, histories)
         return self.items.scores(self.retriever.encode_query(query))
@@ -214,7 +215,7 @@ class ServingGraph(tf.Module):
     ) -> tuple[Past, dict[str, tf.Tensor]]:
         """Return what each user has met by store and request, and the rest of the context."""
         context = dict(context)
-        stored = self.tables.past(user_rows, self.tables.histories)
+        stored = self.tables.past(user_rows, self.tables.histories, self._time)
         rows = self.tables.items.rows(fill(recent, tf.shape(user_rows)[0]))
         return stored.then(rows, rows != UNKNOWN_ROW, context.pop(HISTORY_TIMES, None)), context
 

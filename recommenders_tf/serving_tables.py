@@ -151,14 +151,13 @@ class ServingTables(tf.Module):
         """Return the histories that other events give, over the same users and items."""
         return Histories(self.users, self.items, events, self.schema)
 
-    def past(self, user_rows: tf.Tensor, histories: Histories) -> Past:
-        """Return what is stored of each user, with its times where a sequence asks for them."""
+    def past(self, user_rows: tf.Tensor, histories: Histories, time: Column | None) -> Past:
+        """Return what is stored of each user, and when it was if that column is asked for."""
         rows = histories.rows(user_rows)
-        if not self.schema.is_timed:
+        if time is None:
             return Past(rows)
-        assert self.schema.event_time is not None
-        histories.add_details(self.encoder, [self.schema.event_time])
-        return Past(rows, histories.details(user_rows, self.schema.event_time))
+        histories.add_details(self.encoder, [time])
+        return Past(rows, histories.details(user_rows, time))
 
     def query_features(
         self, user_rows: tf.Tensor, history: tf.RaggedTensor, ages: tf.RaggedTensor | None = None

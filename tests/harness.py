@@ -240,7 +240,7 @@ class Contract:
             "item_id": tf.constant(pairs[schema.item_id.name].to_numpy(object)),
         }
         context = {c.name: context_tensor(pairs, c) for c in schema.stored if c.role == "context"}
-        if (time := schema.event_time) is not None:
+        if (time := schema.event_time) is not None and self.model.reads_ages:
             context[time.name] = tf.constant(pairs[time.name].to_numpy())
         score = ask(served.signatures["score"], **ids, **context)
         np.testing.assert_allclose(score["score"], self.model.score(pairs), rtol=1e-5, atol=1e-5)
@@ -335,7 +335,7 @@ def ask(signature: Any, **given: tf.Tensor) -> dict[str, tf.Tensor]:
     """
     specs = signature.structured_input_signature[1]
     absent = {name: tf.zeros([0] * len(spec.shape), spec.dtype) for name, spec in specs.items()}
-    return signature(**{n: given.get(n, value) for n, value in absent.items()})
+    return signature(**absent | given)
 
 
 def context_tensor(frame: Any, column: Any) -> tf.Tensor:

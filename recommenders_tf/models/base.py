@@ -52,12 +52,14 @@ class Recommender(tfrs.models.Model):
     Attributes:
         info: What the registry knows of the class.
         kind: `retrieval` or `ranking`.
+        reads_ages: Whether it reads the ages of timed sequences, so that a request has a time.
         contract_exceptions: Points of the model contract that the class cannot keep, each with
             the reason; the contract tests read it.
     """
 
     info: ClassVar[ModelInfo]
     kind: ClassVar[str]
+    reads_ages: ClassVar[bool] = False
     contract_exceptions: ClassVar[Mapping[str, str]] = {}
     _tables: ServingTables | None
     _graph: ServingGraph | None
@@ -281,8 +283,8 @@ class Recommender(tfrs.models.Model):
 
         Args:
             pairs: One row a pair: the schema's user and item id columns, and its context columns
-                where they are known; with timed sequences also the event time, as of which a pair
-                is scored.
+                where they are known; of a model that reads ages also the event time, as of which a
+                pair is scored.
 
         Returns:
             Scores, float32 `[pairs]`: the probability of a ranker, the logit of a retriever.

@@ -155,6 +155,21 @@ def test_a_cascade_ranks_as_of_the_time_of_the_request(ranker, planted_log, tmp_
         assert (np.diff(scores) <= 1e-6).all()
 
 
+def test_requests_to_other_models_have_no_time(ranker, planted_log, tmp_path) -> None:
+    model = rtf.models.WideDeep(ranker.schema)
+    model.bind(ranker.tables)
+    own, other = (
+        set(
+            tf.saved_model.load(str(m.export(tmp_path / m.name)))
+            .signatures["score"]
+            .structured_input_signature[1]
+        )
+        for m in (ranker, model)
+    )
+    assert own - other == {"timestamp", "history_times"}
+    assert "history" in other
+
+
 def test_what_is_of_an_unknown_time_is_now_and_kept() -> None:
     rows = tf.ragged.constant([[5, 6, 7], [], [8]], dtype=tf.int64)
     times = tf.ragged.constant([[10, 20, 0], [], [40]], dtype=tf.int64)

@@ -164,9 +164,7 @@ def test_defaults_are_recorded_in_the_saved_model(cascade, tmp_path) -> None:
     path = cascade[0].export(tmp_path / "1")
     saved.ParseFromString((path / "saved_model.pb").read_bytes())
     defaults = saved.meta_graphs[0].signature_def["recommend"].defaults
-    assert set(defaults) == {
-        *("history", "history_times", "candidates", "k", "exclude_seen", "device", "timestamp")
-    }
+    assert set(defaults) == {"history", "candidates", "k", "exclude_seen", "device"}
     assert tf.make_ndarray(defaults["k"]) == 10
     assert not list(tmp_path.glob(".*")), "a partial export was left behind"
 

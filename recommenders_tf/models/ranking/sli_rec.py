@@ -74,6 +74,8 @@ class SLiRec(Ranker):
         (3,)
     """
 
+    reads_ages = True
+
     def __init__(
         self,
         schema: FeatureSchema,

@@ -85,7 +85,6 @@ def test_both_tasks_are_learned_measured_saved_and_served(log, encoded, batch, t
         signatures["score"],
         **{name: tf.constant(pairs[name].to_numpy(object)) for name in ("user_id", "item_id")},
         device=tf.constant(pairs["device"].to_numpy(object)),
-        timestamp=tf.constant(pairs["timestamp"].to_numpy()),
     )
     assert answer.keys() == {"score", "rating", "loved"}
     np.testing.assert_allclose(answer["score"], model.score(pairs), rtol=1e-5, atol=1e-6)
