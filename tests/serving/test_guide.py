@@ -5,7 +5,7 @@ import pathlib
 import re
 
 from recommenders_tf.schema import FeatureSchema
-from recommenders_tf.signature_inputs import time_inputs, top_k_inputs
+from recommenders_tf.signature_inputs import top_k_inputs
 
 ROOT = pathlib.Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "serving.md"
@@ -13,10 +13,9 @@ SCHEMA = ROOT / "recommenders_tf" / "data" / "schemas" / "movielens-100k.yaml"
 
 
 def test_the_request_of_the_guide_names_every_input_of_its_signature():
-    (body,) = re.findall(r"curl -d '(.*?)' http", GUIDE.read_text(), re.DOTALL)
+    (body,) = re.findall(r"curl -d '(.*?)' ", GUIDE.read_text(), re.DOTALL)
     request = json.loads(body)
     schema = FeatureSchema.load(SCHEMA)
     context = [column.name for column in schema.stored if column.role == "context"]
-    assert schema.is_timed
-    named = {*top_k_inputs(), *time_inputs(), schema.event_time.name, *context}
+    named = {*top_k_inputs(), *context}
     assert request["signature_name"] == "recommend" and request["inputs"].keys() == named
