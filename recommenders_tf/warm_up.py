@@ -41,16 +41,25 @@ def write_requests(
     with tf.io.TFRecordWriter(str(target)) as writer:
         for name, function in signatures.items():
             parameters = inspect.signature(function.python_function).parameters.values()
-            values = {p.name: samples.get(p.name, p.default) for p in parameters}
-            if all(value is not inspect.Parameter.empty for value in values.values()):
+            given = {p.name: samples.get(p.name, p.default) for p in parameters}
+            if all(value is not inspect.Parameter.empty for value in given.values()):
+                values = {name: _with_a_row(np.asarray(value)) for name, value in given.items()}
                 writer.write(_prediction_log(name, values))
 
 
-def _prediction_log(signature: str, inputs: Mapping[str, Any]) -> bytes:
+def _with_a_row(value: np.ndarray) -> np.ndarray:
+    """Return one row of missing values for none, without which a server cannot join requests."""
+    if not value.ndim or len(value):
+        return value
+    missing = {"O": b"", "f": np.nan}.get(value.dtype.kind, 0)
+    return np.full((1, *value.shape[1:]), missing, value.dtype)
+
+
+def _prediction_log(signature: str, inputs: Mapping[str, np.ndarray]) -> bytes:
     """Return a serialized `PredictionLog` of a Predict request."""
     request = _field(_MODEL_SPEC, _field(_SIGNATURE_NAME, signature.encode()))
     for name, value in inputs.items():
-        tensor = tf.make_tensor_proto(np.asarray(value)).SerializeToString()
+        tensor = tf.make_tensor_proto(value).SerializeToString()
         request += _field(_INPUTS, _field(_KEY, name.encode()) + _field(_VALUE, tensor))
     return _field(_PREDICT_LOG, _field(_REQUEST, request))
 

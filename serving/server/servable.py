@@ -22,9 +22,10 @@ from serving.server.model_batching import ModelBatching
 from serving.server.options import ServerOptions
 from serving.server.signature import Signature, type_name
 
-# A timeout needs TensorFlow's thread pool, which costs about 50 µs a call; a signature whose last
-# run was this short runs in the thread of the request, where nothing can interrupt it.
-_SHORT_SECONDS = 0.002
+# A timeout needs TensorFlow's thread pool, to which each op is handed: 50 µs a call and more. A
+# signature whose last run was this short runs in the thread of the request, where nothing can
+# interrupt it.
+_SHORT_SECONDS = 0.01
 _LONGEST_TIMEOUT_MS = 2**31 - 1
 
 

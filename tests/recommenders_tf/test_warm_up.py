@@ -18,6 +18,8 @@ def test_a_request_for_each_signature_that_can_be_asked(tmp_path: pathlib.Path) 
         {
             "user_id": Input(TEXTS),
             "k": Input(tf.TensorSpec([], tf.int32), tf.constant(10)),
+            "history": Input(tf.TensorSpec([None, None], tf.string), tf.zeros([0, 0], tf.string)),
+            "device": Input(TEXTS, tf.zeros([0], tf.string)),
             "weights": Input(tf.TensorSpec([None], tf.float32), tf.range(300, dtype=tf.float32)),
         },
     )
@@ -30,7 +32,10 @@ def test_a_request_for_each_signature_that_can_be_asked(tmp_path: pathlib.Path) 
     request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
     assert request.model_spec.signature_name == "recommend"
     inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
-    assert inputs.keys() == {"user_id", "k", "weights"}
+    assert inputs.keys() == {"user_id", "k", "history", "device", "weights"}
     assert inputs["user_id"].tolist() == [b"u" * 200]
     assert (inputs["k"].shape, inputs["k"].dtype, int(inputs["k"])) == ((), np.int32, 10)
     np.testing.assert_array_equal(inputs["weights"], np.arange(300, dtype=np.float32))
+    # A row for each example, of which batches are made.
+    assert inputs["history"].shape == (1, 0) and inputs["history"].dtype == object
+    assert inputs["device"].tolist() == [b""]
