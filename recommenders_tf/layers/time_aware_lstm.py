@@ -45,8 +45,8 @@ class TimeAwareLSTM(tf.keras.layers.Layer):
 
     References:
         Yu, Lian, Mahmoody, Liu, Xie: Adaptive User Modeling with Long and Short-Term Preferences
-        for Personalized Recommendation, IJCAI 2019, doi:10.24963/ijcai.2019/585, section 3.3; the
-        terms of the output gate and the bias of 1 are in the authors' program.
+        for Personalized Recommendation, IJCAI 2019, doi:10.24963/ijcai.2019/585, as recalled;
+        the terms of the output gate and the bias of 1 are in the authors' program.
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:
