@@ -46,11 +46,10 @@ class _Prepared:
         )
         self._inline = session._make_callable_from_options(callable_options)
         self._session = session
-        outputs = [
+        self._feeds, self._fetches = (
             [session.graph.get_tensor_by_name(name)._as_tf_output() for name in names]
             for names in (feeds, fetches)
-        ]
-        self._feeds, self._fetches = outputs
+        )
         self._seconds = math.inf
 
     def __call__(self, feeds: Sequence[np.ndarray], deadline: float | None) -> Sequence[Any]:
