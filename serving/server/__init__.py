@@ -8,6 +8,7 @@
 | configuration files | `protos` reads them, `model_config` knows models and version policies |
 | versions | `versions` finds their folders, `loading` makes one ready (`servable`, `signature`, `runtime`, `warmup`), `lifecycle` is their state, `manager` the threads that move it on |
 | requests | `registry` turns a `ModelSpec` into a version in use and replaces the configuration; `predict`, `inference`, `examples`, `metadata` and `status` are the RPCs on it; `handlers` are all of them free of transport |
+| several processes | `start` begins one, `processes` all of them; `peers` asks the others, for the answers of `shared_handlers` |
 | fronts | `grpc_server` and `rest`, thin over `handlers`; `profiler` |
 | beside a request | `batching` (`batch_options`, `batch_tasks`, `batch_arrays`; `model_batching` for the flags), `metrics`, `request_log`, `errors` |
 

@@ -17,10 +17,12 @@ from serving.server.loading import Loader
 from serving.server.manager import Manager
 from serving.server.model_config import ModelServerConfig
 from serving.server.options import ServerOptions
+from serving.server.peers import Seat
 from serving.server.protos import read_text_proto
 from serving.server.registry import Models
 from serving.server.request_log import RequestLog
 from serving.server.rest import app as rest
+from serving.server.shared_handlers import SharedHandlers
 
 # Kubernetes kills a pod 30 s after SIGTERM unless told otherwise.
 DRAIN_SECONDS = 25
@@ -29,11 +31,12 @@ _SIGNAL_SECONDS = 0.5
 _LOG = logging.getLogger(__name__)
 
 
-def run(options: ServerOptions) -> None:
+def run(options: ServerOptions, seat: Seat | None = None) -> None:
     """Serves until SIGTERM or SIGINT, then lets running requests finish.
 
     Args:
         options: what the flags of the command line say.
+        seat: the place among the processes of the server, if there are others.
 
     Raises:
         StatusError: the server cannot start.
@@ -55,7 +58,12 @@ def run(options: ServerOptions) -> None:
         manager.start()
         models.reload(config)
         manager.settle()
-        _serve(Handlers(models, options, request_log), options, config)
+        if seat is None:
+            handlers = Handlers(models, options, request_log)
+        else:
+            handlers = SharedHandlers(models, options, request_log, seat)
+            seat.loaded.wait()
+        _serve(handlers, options, config)
     except KeyboardInterrupt:
         pass
     finally:

@@ -21,6 +21,12 @@ def check_options(options: ServerOptions) -> None:
             "At least one of server_options.grpc_port or server_options.grpc_socket_path must be "
             "set."
         )
+    if options.processes < 1:
+        raise invalid_argument(f"--processes={options.processes} must be at least 1.")
+    if options.processes > 1 and options.grpc_socket_path:
+        raise invalid_argument(
+            "Several --processes cannot share a UNIX socket; leave --grpc_socket_path out."
+        )
     if options.use_alts_credentials and options.ssl_config_file:
         raise invalid_argument(
             "server_options.use_alts_credentials and server_options.ssl_config_file cannot be set "

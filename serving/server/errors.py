@@ -41,6 +41,14 @@ def not_found(message: str) -> StatusError:
     return StatusError(grpc.StatusCode.NOT_FOUND, message)
 
 
+def port_taken(address: str, remedy: str) -> StatusError:
+    """The status of a server whose port another process has."""
+    return StatusError(
+        grpc.StatusCode.UNAVAILABLE,
+        f"cannot listen on {address}, another process may; choose another {remedy}",
+    )
+
+
 def from_exception(error: Exception) -> StatusError:
     """The status of any exception raised while a model is loaded or run."""
     if isinstance(error, StatusError):

@@ -24,7 +24,7 @@ from tensorflow_serving.apis import (
 )
 
 from serving.server import metrics, profiler
-from serving.server.errors import StatusError, from_exception, invalid_argument
+from serving.server.errors import StatusError, from_exception, invalid_argument, port_taken
 from serving.server.handlers import Handlers
 from serving.server.options import ServerOptions
 from serving.server.protos import SSLConfig, read_text_proto
@@ -108,10 +108,7 @@ class GrpcServer:
                 what = (
                     "--port" if options.ssl_config_file == "" else "--port, or mend the PEM texts"
                 )
-                raise StatusError(
-                    grpc.StatusCode.UNAVAILABLE,
-                    f"cannot listen on {address}, another process may; choose another {what}",
-                ) from error
+                raise port_taken(address, what) from error
 
 
 class _PredictionService(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -190,8 +187,9 @@ def _channel_arguments(options: ServerOptions) -> list[tuple[str, int | str]]:
     arguments: dict[str, int | str] = {
         "grpc.max_receive_message_length": -1,
         "grpc.max_send_message_length": -1,
-        # Two servers on one port would each get a share of the requests, unnoticed.
-        "grpc.so_reuseport": 0,
+        # Two servers on one port would each get a share of the requests, unnoticed; the processes
+        # of one server are to.
+        "grpc.so_reuseport": int(options.processes > 1),
     }
     for argument in filter(None, options.grpc_channel_arguments.split(",")):
         key, equals, value = argument.partition("=")

@@ -11,6 +11,7 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
+from serving.server import metrics
 from serving.server.errors import invalid_argument
 from serving.server.inference import classify, multi_inference, regress
 from serving.server.metadata import get_model_metadata
@@ -113,6 +114,10 @@ class Handlers:
         response = model_management_pb2.ReloadConfigResponse()
         response.status.SetInParent()
         return response
+
+    def metrics_page(self) -> str:
+        """The metrics in Prometheus' text format."""
+        return metrics.render()
 
 
 def _spec(

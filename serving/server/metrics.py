@@ -11,7 +11,7 @@ the values are added up when the queue is full or the page is asked for.
 import re
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -24,6 +24,10 @@ OTHER = "_other_"
 
 _MAX_CELLS = 1000
 _MAX_PENDING = 256
+
+#: Of one metric: for each combination of labels how many values fell into each bucket, and their
+#: sum.
+Values = Mapping[tuple[str, ...], tuple[np.ndarray, float]]
 
 
 class _Cell:
@@ -82,13 +86,17 @@ class _Metric:
                 values = (OTHER, *values[1:])
             return self._cells.setdefault(values, _Cell(self._limits))
 
-    def lines(self) -> list[str]:
-        """What the page says of this metric."""
+    def read(self) -> Values:
+        """What was recorded."""
+        return {labels: cell.read() for labels, cell in self._cells.copy().items()}
+
+    def lines(self, others: Sequence[Values] = ()) -> list[str]:
+        """What the page says of this metric, with what other processes recorded of it."""
         lines = [f"# TYPE {self.name} {self.kind}"]
-        for values, cell in sorted(self._cells.copy().items()):
+        for values, (counts, total) in sorted(_add([self.read(), *others]).items()):
             pairs = zip(self._labels, values, strict=True)
             labels = ",".join(f'{name}="{_escape(value)}"' for name, value in pairs)
-            lines += self._samples(labels, *cell.read())
+            lines += self._samples(labels, counts, total)
         return lines
 
     def _samples(self, labels: str, counts: np.ndarray, total: float) -> list[str]:
@@ -173,6 +181,14 @@ class Histogram(_Metric):
         return lines
 
 
+def _add(recorded: Sequence[Values]) -> Values:
+    sums: dict[tuple[str, ...], tuple[np.ndarray, float]] = {}
+    for labels, (counts, total) in (pair for values in recorded for pair in values.items()):
+        counts_so_far, total_so_far = sums.get(labels, (0, 0))
+        sums[labels] = counts_so_far + counts, total_so_far + total
+    return sums
+
+
 def _escape(value: str) -> str:
     # TF Serving leaves line ends as they are, and with one in a model's name the page is broken.
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
@@ -229,6 +245,16 @@ _ALL: list[_Metric] = sorted(
 )
 
 
-def render() -> str:
-    """The page of all metrics, in Prometheus' text format."""
-    return "\n".join(line for metric in _ALL for line in metric.lines()) + "\n"
+def snapshot() -> dict[str, Values]:
+    """What this process recorded, by the name of the metric."""
+    return {metric.name: metric.read() for metric in _ALL}
+
+
+def render(others: Sequence[Mapping[str, Values]] = ()) -> str:
+    """The page of all metrics, in Prometheus' text format.
+
+    Args:
+        others: the snapshots of other processes of this server, which are added.
+    """
+    lines = (metric.lines([other[metric.name] for other in others]) for metric in _ALL)
+    return "\n".join(line for of_metric in lines for line in of_metric) + "\n"

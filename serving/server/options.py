@@ -1,4 +1,4 @@
-"""The flags of the server: TF Serving's names and defaults, and two of our own.
+"""The flags of the server: TF Serving's names and defaults, and three of our own.
 
 A flag is a field of `ServerOptions`; a new one is one more field. `unused` marks what TF Serving
 accepts and this server has no use for: a value other than the default is logged by name.
@@ -135,5 +135,9 @@ class ServerOptions:
         False, "Write sampled requests as logging_config in --model_config_file says: TFRecords of "
         "PredictionLog under its filename_prefix. TF Serving's own image refuses logging_config.",
         "not in TF Serving"
+    )  # fmt: skip
+    processes: int = _flag(
+        1, "How many processes answer on the same ports. Each has the models in memory, and unless "
+        "told otherwise its share of the cores within an op."
     )  # fmt: skip
     help: bool = _flag(False, "Print this text and stop.")

@@ -1,5 +1,7 @@
 """`ModelService.GetModelStatus`: where each version of a model is in its life."""
 
+from collections.abc import Sequence
+
 import grpc
 from tensorflow_serving.apis import get_model_status_pb2
 
@@ -39,3 +41,28 @@ def get_model_status(
             state.status.error_code = version.error.code.value[0]
             state.status.error_message = version.error.message
     return response
+
+
+def least_advanced(
+    responses: Sequence[get_model_status_pb2.GetModelStatusResponse],
+) -> get_model_status_pb2.GetModelStatusResponse:
+    """The status of a server of several processes: a version is as far as in the last of them.
+
+    Args:
+        responses: that of each process; empty where it knows no such version yet.
+
+    Returns:
+        Every version that one of them knows, the highest first. One that a process does not know
+        has just begun; a failure in one is told.
+    """
+    known: dict[int, list[get_model_status_pb2.ModelVersionStatus]] = {}
+    for response in responses:
+        for status in response.model_version_status:
+            known.setdefault(status.version, []).append(status)
+    merged = get_model_status_pb2.GetModelStatusResponse()
+    for number in sorted(known, reverse=True):
+        last = min(known[number], key=lambda status: (not status.status.error_code, status.state))
+        merged.model_version_status.add().CopyFrom(last)
+        if len(known[number]) < len(responses) and not last.status.error_code:
+            merged.model_version_status[-1].state = last.START
+    return merged

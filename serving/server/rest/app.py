@@ -67,12 +67,13 @@ class RestServer:
     """
 
     def __init__(self, handlers: Handlers, options: ServerOptions, metrics_path: str) -> None:
+        self._handlers = handlers
         self._api = Api(handlers)
         self._metrics_path = metrics_path
         self._executor = futures.ThreadPoolExecutor(options.rest_api_num_threads, "rest")
         self._capacity = options.rest_api_num_threads + _MAX_WAITING
         self._running = 0
-        self._listener = _listen(options.rest_api_port)
+        self._listener = _listen(options.rest_api_port, options.processes > 1)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="rest", daemon=True)
         self._thread.start()
@@ -158,15 +159,17 @@ class RestServer:
         if path != self._metrics_path:
             problem = f"Unexpected path: {path}. Should be {self._metrics_path}"
             return Answer(400, headers, problem.encode())
-        return Answer(200, headers, metrics.render().encode("utf-8", "replace"))
+        return Answer(200, headers, self._handlers.metrics_page().encode("utf-8", "replace"))
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(port: int, is_shared: bool) -> socket.socket:
     """Takes a port on all addresses, of version 6 too where the machine has it."""
+    dual = socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if dual else socket.AF_INET
     try:
-        if socket.has_dualstack_ipv6():
-            return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
-        return socket.create_server(("", port))
+        return socket.create_server(
+            ("", port), family=family, dualstack_ipv6=dual, reuse_port=is_shared
+        )
     except OSError as error:
         raise StatusError(
             grpc.StatusCode.UNAVAILABLE,
