@@ -74,9 +74,10 @@ def contenders(model: Served, address: str = "") -> Iterator[dict[str, Server | 
         batching = pathlib.Path(folder) / "batching.config"
         batching.write_text(_BATCHING)
         flags = ["--enable_batching", f"--batching_parameters_file={batching}"]
-        started, ways = {}, {"ours": own}
+        processes = [*own, f"--processes={os.cpu_count()}"]
+        started, ways = {}, {"ours": own, "ours, processes": processes}
         if model.batches:
-            ways["ours, batching"] = [*own, *flags]
+            ways |= {"ours, batching": [*own, *flags], "ours, processes": [*processes, *flags]}
         for name, command in ways.items():
             port = _free_port()
             stack.enter_context(_process([*module, *command, f"--port={port}"]))

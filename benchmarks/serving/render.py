@@ -10,12 +10,13 @@ _HEAD = """## The model server
 Predict on a SavedModel of MovieLens 100K, driven by ghz on the same processors: `cascade` answers
 the ten best items of each user of the batch, `deepfm` a score for each pair. A closed loop keeps so
 many requests in flight; an open loop sends 70 % of ours of the closed one, whether answers come or
-not. *trivial* is a synchronous Python gRPC server around `signatures[..]`
+not. *ours, processes* is `--processes` of as many as there are processors, with batching where the
+requests can be joined (`deepfm`). *trivial* is a synchronous Python gRPC server around `signatures[..]`
 (`benchmarks/serving/trivial_server.py`), *in process* the same graph called in a session with no
 server and no client. Contenders answer by turns; the figure is the median of the rounds. Latencies
-are those of the client.
+are those of the client. The last two columns are of one process, and of several.
 """
-_ORDER = ("ours", "ours, batching", "trivial", "TF Serving", "in process")
+_ORDER = ("ours", "ours, batching", "ours, processes", "trivial", "TF Serving", "in process")
 
 
 def section(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -35,14 +36,20 @@ def section(rows: Sequence[dict[str, Any]]) -> list[str]:
         f"|{'---|' * (len(names) + 3)}",
     ]
     for row in own:
-        share = "" if row["share_of_limit"] is None else f"{row['share_of_limit']:.0%}"
         cells = [_cell(row, name) for name in names]
-        work = row["work"].removeprefix("serve ")
-        lines.append(f"| {work} | {' | '.join(cells)} | **{row['ratio']:.2f}** | {share} |")
+        cells += [_ratios(row, "trivial", ".2f"), _ratios(row, "in process", ".0%")]
+        lines.append(f"| {row['work'].removeprefix('serve ')} | {' | '.join(cells)} |")
     failed = [row["work"] for row in own if max(row["failed"].values()) > 0]
     if failed:
         lines += ["", f"Some requests were not answered: {', '.join(failed)}."]
     return [*lines, ""]
+
+
+def _ratios(row: dict[str, Any], other: str, digits: str) -> str:
+    """Return what one process of ours and several answer, over what another answers."""
+    rates = row["rates"]
+    ours = [rates[name] for name in ("ours", "ours, processes") if name in rates]
+    return ", ".join(f"**{rate / rates[other]:{digits}}**" for rate in ours if other in rates)
 
 
 def _cell(row: dict[str, Any], name: str) -> str:

@@ -11,6 +11,7 @@ from benchmarks.serving import in_process, load, measure, render
 
 FIGURES = {
     "ours": {"rate": 1000.0, "p50": 1.0, "p99": 2.0, "failed": 0.0},
+    "ours, processes": {"rate": 1500.0, "p50": 0.9, "p99": 2.0, "failed": 0.0},
     "trivial": {"rate": 500.0, "p50": 2.0, "p99": 4.0, "failed": 0.0},
     "in process": {"rate": 2000.0, "p50": 0.5, "p99": 0.7, "failed": 0.0},
 }
@@ -85,6 +86,9 @@ def test_calls_in_process_are_timed():
 def test_the_section(asked):
     rows = list(measure.measure("deepfm", measure.Plan(1.0, 1, "", again=False)))
     text = "\n".join(render.section([*rows, {"work": "train deepfm"}]))
-    line = "| deepfm, batch 8, 32 in flight | 1,000 (1, 2) | 500 (2, 4) | 2,000 (0.5, 0.7) |"
+    line = (
+        "| deepfm, batch 8, 32 in flight | 1,000 (1, 2) | 1,500 (0.9, 2) | 500 (2, 4) "
+        "| 2,000 (0.5, 0.7) | **2.00**, **3.00** | **50%**, **75%** |"
+    )
     assert line in text and "train deepfm" not in text
     assert render.section([{"work": "train deepfm"}]) == []
