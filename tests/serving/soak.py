@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import pathlib
 import random
 import shutil
@@ -16,6 +17,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import grpc
@@ -31,6 +33,7 @@ BROKEN_EVERY, KEPT = 4, 3
 MEMORY_GROWTH = 0.05
 _CAPACITY_SECONDS = 3.0
 _LATE_SECONDS = 0.05
+_OWN_CONNECTION = [("grpc.use_local_subchannel_pool", 1)]
 
 
 @dataclass
@@ -70,12 +73,13 @@ class Report:
         )
 
 
-def soak(seconds: float, swap_seconds: float) -> Report:
+def soak(seconds: float, swap_seconds: float, processes: int = 1) -> Report:
     """Runs it.
 
     Args:
         seconds: how long.
         swap_seconds: between a version and the next.
+        processes: of the server.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name) / MODEL
@@ -89,10 +93,11 @@ def soak(seconds: float, swap_seconds: float) -> Report:
             f"--model_base_path={folder}",
             "--max_num_load_retries=0",
             "--rest_api_port=0",
+            f"--processes={processes}",
         )
         try:
             server.wait_until_ready(MODEL)
-            report = asyncio.run(_soak(server, folder, seconds, swap_seconds))
+            report = asyncio.run(_soak(server, folder, seconds, swap_seconds, processes))
             assert server.stop() == 0, server.output()
         finally:
             server.kill()
@@ -100,36 +105,41 @@ def soak(seconds: float, swap_seconds: float) -> Report:
 
 
 async def _soak(
-    server: Process, folder: pathlib.Path, seconds: float, swap_seconds: float
+    server: Process, folder: pathlib.Path, seconds: float, swap_seconds: float, processes: int
 ) -> Report:
     report = Report()
-    async with grpc.aio.insecure_channel(server.address) as channel:
-        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
-        await _closed_loop(stub, report, 1.0)
+    async with contextlib.AsyncExitStack() as stack:
+        stubs = []
+        # A connection stays with one process; with so many each surely has some.
+        for _ in range(1 if processes == 1 else 8 * processes):
+            channel = grpc.aio.insecure_channel(server.address, _OWN_CONNECTION)
+            await stack.enter_async_context(channel)
+            stubs.append(prediction_service_pb2_grpc.PredictionServiceStub(channel))
+        await _closed_loop(stubs, report, 1.0)
         answered, report.answered = report.answered, 0
-        await _closed_loop(stub, report, _CAPACITY_SECONDS)
+        await _closed_loop(stubs, report, _CAPACITY_SECONDS)
         report.rate = LOAD_SHARE * report.answered / _CAPACITY_SECONDS
         assert answered and report.rate
         end = time.monotonic() + seconds
         await asyncio.gather(
-            _open_loop(stub, report, end),
+            _open_loop(stubs, report, end),
             _swap(server, folder, report, end, swap_seconds),
             _watch(server, report, end, min(5.0, seconds / 40)),
         )
     return report
 
 
-async def _closed_loop(stub: object, report: Report, seconds: float) -> None:
+async def _closed_loop(stubs: Sequence[object], report: Report, seconds: float) -> None:
     end = time.monotonic() + seconds
 
     async def ask() -> None:
         while time.monotonic() < end:
-            await _ask(stub, report, cancel=False)
+            await _ask(random.choice(stubs), report, cancel=False)
 
     await asyncio.gather(*(ask() for _ in range(IN_FLIGHT)))
 
 
-async def _open_loop(stub: object, report: Report, end: float) -> None:
+async def _open_loop(stubs: Sequence[object], report: Report, end: float) -> None:
     due, running = time.monotonic(), set()
     while time.monotonic() < end:
         # What this process could not send in time is left out: made up for, it would be a burst.
@@ -139,7 +149,8 @@ async def _open_loop(stub: object, report: Report, end: float) -> None:
             if len(running) >= MOST_IN_FLIGHT:
                 report.withheld += 1
                 continue
-            task = asyncio.create_task(_ask(stub, report, random.random() < CANCELLED_SHARE))
+            cancel = random.random() < CANCELLED_SHARE
+            task = asyncio.create_task(_ask(random.choice(stubs), report, cancel))
             running.add(task)
             task.add_done_callback(running.discard)
         await asyncio.sleep(0.005)
@@ -195,11 +206,17 @@ def _prepare(folder: pathlib.Path, version: int) -> None:
 
 
 async def _watch(server: Process, report: Report, end: float, pause: float) -> None:
-    status = pathlib.Path(f"/proc/{server.process.pid}/status")
+    parent = server.process.pid
+    children = pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
     while time.monotonic() < end:
-        (line,) = [ln for ln in status.read_text().splitlines() if ln.startswith("VmRSS")]
-        report.memory.append(int(line.split()[1]) * 1024)
+        report.memory.append(sum(map(_resident_bytes, [parent, *children])))
         await asyncio.sleep(pause)
+
+
+def _resident_bytes(pid: int | str) -> int:
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) * 1024
 
 
 def main() -> int:
@@ -208,8 +225,9 @@ def main() -> int:
     parser.add_argument(
         "--swap-seconds", type=float, default=20.0, help="between two versions; default 20"
     )
+    parser.add_argument("--processes", type=int, default=1, help="of the server; default 1")
     options = parser.parse_args()
-    report = soak(60 * options.minutes, options.swap_seconds)
+    report = soak(60 * options.minutes, options.swap_seconds, options.processes)
     print(report, *report.failures[:10], sep="\n")
     return int(bool(report.failures) or report.growth > MEMORY_GROWTH)
 
