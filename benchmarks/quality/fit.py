@@ -1,9 +1,11 @@
-"""Trains a model and ends with the weights of its best epoch on validation."""
+"""Trains a model, to the best epoch on validation where there is one."""
 
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -17,20 +19,40 @@ from recommenders_tf.models.base import Recommender, example_batch
 _LOWEST_RATE = 1e-6
 
 
-def fit(recipe: Recipe, splits: Splits, seed: int) -> Any:
-    """Return the model of a recipe, trained from a seed."""
+def fit(recipe: Recipe, splits: Splits, seed: int, folder: pathlib.Path | None = None) -> Any:
+    """Return the model of a recipe, trained from a seed.
+
+    Args:
+        recipe: The model and how to train it.
+        splits: The data.
+        seed: Of the first weights and of the order of the rows.
+        folder: Of a training that stops by itself, which may be long: where its curve is kept and,
+            until it is over, what a run that was killed goes on from.
+    """
     config = dataclasses.replace(recipe.training, seed=seed)
-    patience, config = config.patience, dataclasses.replace(config, patience=None)
+    measure = None
+    if splits.watched is None or config.patience is None:
+        config, folder = dataclasses.replace(config, patience=None), None
+    else:
+        measure = _shown(splits.watched)
     with training.prepare(config).scope():
         model = registry.get(recipe.model)(splits.train.schema, **recipe.hyper_parameters)
         training.compile_model(model, config)
     if recipe.embedding_scale != 1.0:
         scale_embeddings(model, recipe.embedding_scale)
-    watch = []
-    if patience is not None and splits.watched is not None:
-        watch = [BestEpoch(splits.watched, patience, recipe.reduce_rate)]
-    training.train(model, splits.train, config, callbacks=watch)
+    lower = [] if recipe.reduce_rate == 1.0 else [LowerRate(recipe.reduce_rate)]
+    training.train(model, splits.train, config, folder, measure, lower)
     return model
+
+
+def _shown(held_out: HeldOut) -> Callable[[Any], dict[str, float]]:
+    def measure(model: Any) -> dict[str, float]:
+        values = means(held_out.measure(model))
+        metric, value = next(iter(values.items()))
+        print(f"validation: {metric} {value:.4f}", file=sys.stderr, flush=True)
+        return values
+
+    return measure
 
 
 def scale_embeddings(model: Recommender, factor: float) -> None:
@@ -41,33 +63,22 @@ def scale_embeddings(model: Recommender, factor: float) -> None:
             layer.embeddings.assign(factor * layer.embeddings)
 
 
-class BestEpoch(tf.keras.callbacks.Callback):
-    """Measures every epoch on validation, and in the end takes back the best one's weights.
+class LowerRate(tf.keras.callbacks.Callback):
+    """Lowers the learning rate after each epoch that is no better than the best before it.
 
     Args:
-        held_out: The validation part; its first metric is watched, more is better.
-        patience: Epochs in a row without a better value after which training ends.
-        reduce_rate: What an epoch without a better value multiplies the learning rate by.
+        factor: What the rate is multiplied by.
     """
 
-    def __init__(self, held_out: HeldOut, patience: int, reduce_rate: float = 1.0) -> None:
+    def __init__(self, factor: float) -> None:
         super().__init__()
-        self.held_out, self.patience, self.reduce_rate = held_out, patience, reduce_rate
-        self.best, self.weights, self.waited = float("-inf"), None, 0
+        self._factor, self._best = factor, float("-inf")
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Measure; keep the weights, or wait and lower the rate, or end."""
-        metric, value = next(iter(means(self.held_out.measure(self.model)).items()))
-        print(f"epoch {epoch + 1}, validation: {metric} {value:.4f}", file=sys.stderr, flush=True)
-        if value > self.best:
-            self.best, self.weights, self.waited = value, self.model.get_weights(), 0
+        """Look at the first metric of validation."""
+        value = next(value for name, value in logs.items() if name.startswith("val_"))
+        if value > self._best:
+            self._best = value
             return
-        self.waited += 1
         rate = self.model.optimizer.learning_rate
-        rate.assign(tf.maximum(rate * self.reduce_rate, _LOWEST_RATE))
-        self.model.stop_training = self.waited >= self.patience
-
-    def on_train_end(self, logs: Any = None) -> None:
-        """Take back the best weights."""
-        if self.weights is not None:
-            self.model.set_weights(self.weights)
+        rate.assign(tf.maximum(rate * self._factor, _LOWEST_RATE))

@@ -59,7 +59,9 @@ def run(
                 console.print(f"{entry.name} seed {number}: has a row")
                 continue
             start = time.monotonic()
-            of_users = _measure(entry, splits, number)
+            name = f"{config.dataset}-{entry.name}-{number}"
+            kept = None if validation else ROOT / "runs" / "quality" / name
+            of_users = _measure(entry, splits, number, kept)
             values = means(of_users)
             shown = ", ".join(f"{metric} {value:.4f}" for metric, value in values.items())
             seconds = time.monotonic() - start
@@ -81,12 +83,12 @@ def _origin(path: pathlib.Path) -> dict[str, str]:
     }
 
 
-def _measure(entry: Entry, splits: Splits, seed: int) -> Values:
+def _measure(entry: Entry, splits: Splits, seed: int, folder: pathlib.Path | None) -> Values:
     import tensorflow as tf
 
     from benchmarks.quality.fit import fit
 
-    values = splits.measured.measure(fit(entry.recipe, splits, seed))
+    values = splits.measured.measure(fit(entry.recipe, splits, seed, folder))
     tf.keras.backend.clear_session()
     return values
 

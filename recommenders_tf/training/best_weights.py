@@ -1,9 +1,10 @@
-"""Early stopping on a ranking metric, which outlives a killed process."""
+"""Early stopping on a metric of held-out events, which outlives a killed process."""
 
 from __future__ import annotations
 
 import pathlib
 import tempfile
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -16,16 +17,40 @@ from recommenders_tf.training.local_copies import evaluate_locally
 METRICS = {"retrieval": "NDCG@10", "ranking": "auc"}
 """What a model of each kind is judged by."""
 
+Measure = Callable[[Recommender], Mapping[str, float]]
+"""Returns metrics of a model by name, the one to watch first; more is better."""
+
+
+def on_events(model: Recommender, validation: EventLog) -> Measure:
+    """Return what measures a model on events that it is not trained on.
+
+    Args:
+        model: It answers in raw ids.
+        validation: The events.
+
+    Returns:
+        Of a model that retrieves NDCG@10 over the full catalogue first, of one that ranks the AUC.
+    """
+    watched = METRICS[model.kind]
+    is_ranker = model.kind == "ranking"
+    rows = EncodedLog(validation, model.tables) if is_ranker else validation
+    arguments = {"verbose": 0} if is_ranker else {}
+
+    def measure(model: Recommender) -> dict[str, float]:
+        values = evaluate_locally(model, rows, **arguments)
+        return {watched: values[watched], **values}
+
+    return measure
+
 
 class BestWeights(tf.keras.callbacks.Callback):
     """Measures a model after every epoch, and ends training with the best weights.
 
-    The metric is NDCG@10 over the full catalogue for a model that retrieves and the AUC for one
-    that ranks; the history shows all metrics of the validation events with `val_` before them.
+    The history shows all metrics with `val_` before them.
 
     Args:
-        model: It answers in raw ids.
-        validation: Events that the model is not trained on.
+        model: The model.
+        measure: Of its metrics the first is watched.
         patience: Epochs without a better metric after which training ends.
         folder: Where the best weights are kept: all workers read it, the chief writes it. None
             keeps them elsewhere.
@@ -35,13 +60,11 @@ class BestWeights(tf.keras.callbacks.Callback):
     """
 
     def __init__(
-        self, model: Recommender, validation: EventLog, patience: int, folder: pathlib.Path | None
+        self, model: Recommender, measure: Measure, patience: int, folder: pathlib.Path | None
     ) -> None:
         super().__init__()
         self._patience = patience
-        self._metric = METRICS[model.kind]
-        is_ranker = model.kind == "ranking"
-        self._validation = EncodedLog(validation, model.tables) if is_ranker else validation
+        self._measure = measure
         self._own = tempfile.TemporaryDirectory()
         self._read = self._write = str(pathlib.Path(folder or self._own.name) / "weights")
         if not model.distribute_strategy.extended.should_checkpoint:
@@ -57,12 +80,12 @@ class BestWeights(tf.keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Measure; keep the weights if they are the best so far."""
-        arguments = {"verbose": 0} if self.model.kind == "ranking" else {}
-        values = evaluate_locally(self.model, self._validation, **arguments)
+        values = self._measure(self.model)
         if logs is not None:
             logs.update({f"val_{name}": float(value) for name, value in values.items()})
-        if values[self._metric] > self._best.numpy():
-            self._best.assign(values[self._metric])
+        watched = next(iter(values.values()))
+        if watched > self._best.numpy():
+            self._best.assign(watched)
             self._waited.assign(0)
             self.model.save_weights(self._write)
         else:

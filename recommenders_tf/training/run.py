@@ -17,7 +17,7 @@ from recommenders_tf.data.event_log import EventLog
 from recommenders_tf.data.row_source import RowSource
 from recommenders_tf.models.base import Recommender, example_batch
 from recommenders_tf.training.backup import Backup
-from recommenders_tf.training.best_weights import BestWeights
+from recommenders_tf.training.best_weights import BestWeights, Measure, on_events
 from recommenders_tf.training.config import TrainingConfig
 from recommenders_tf.training.feed import feed
 from recommenders_tf.training.progress import progress
@@ -68,7 +68,7 @@ def train(
     data: Any,
     config: TrainingConfig,
     folder: str | pathlib.Path | None = None,
-    validation: EventLog | None = None,
+    validation: EventLog | Measure | None = None,
     callbacks: Sequence[tf.keras.callbacks.Callback] = (),
     keep_backup: bool = False,
 ) -> tf.keras.callbacks.History:
@@ -86,7 +86,8 @@ def train(
         folder: Where to keep logs (`history.csv`, `tensorboard/`) and, until training is over, the
             backup; None keeps nothing.
         validation: Events to measure the model on after every epoch, for `config.patience`; the
-            model answers in raw ids of `data` or is bound.
+            model answers in raw ids of `data` or is bound. Or what measures it: a function from the
+            model to metrics by name, of which the first is watched.
         callbacks: Keras callbacks to call as well.
         keep_backup: Whether the backup outlasts training, so that a call with more epochs goes on.
 
@@ -157,13 +158,14 @@ def _keepers(
     model: Recommender,
     config: TrainingConfig,
     folder: str | pathlib.Path | None,
-    validation: EventLog | None,
+    validation: EventLog | Measure | None,
 ) -> tuple[BestWeights | None, Backup | None]:
     """Return the callbacks that keep weights, each if it is asked for."""
     home = pathlib.Path(folder) / BACKUP_FOLDER / _fingerprint(model, config) if folder else None
     best = None
     if validation is not None and config.patience is not None:
-        best = BestWeights(model, validation, config.patience, home and home / "best")
+        measure = validation if callable(validation) else on_events(model, validation)
+        best = BestWeights(model, measure, config.patience, home and home / "best")
     if home is None:
         return best, None
     home.mkdir(parents=True, exist_ok=True)

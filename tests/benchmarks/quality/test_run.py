@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import pathlib
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from benchmarks.quality import by_user, datasets, fit, held_out, run
 from benchmarks.quality.config import Config
@@ -91,9 +91,9 @@ def test_a_run_adds_the_seeds_that_have_no_row(config, toy, tmp_path, monkeypatc
     results, trained = tmp_path / "rows.jsonl", []
     plain = fit.fit
 
-    def counted(recipe, splits, seed):
+    def counted(recipe, splits, seed, folder):
         trained.append((recipe.hyper_parameters["embedding_dim"], seed))
-        return plain(recipe, splits, seed)
+        return plain(recipe, splits, seed, folder)
 
     monkeypatch.setattr(fit, "fit", counted)
     run.run(config, seed=2, only="one", results=results)
@@ -120,27 +120,53 @@ def test_an_unknown_model_is_named(config, toy):
         run.run(config, only="two")
 
 
-def test_training_ends_with_the_weights_of_the_best_epoch():
-    values = iter([0.5, 0.7, 0.6, 0.65, 0.9])
+class Watched:
+    """A held-out part of given values."""
 
-    class Watched:
-        def measure(self, model):
-            return {"AUC": next(values), "LogLoss": 0.0}
+    def __init__(self, values, stop_at=None):
+        self.values, self.stop_at, self.rates = list(values), stop_at, []
 
-    model = tf.keras.Sequential([tf.keras.layers.Dense(1, use_bias=False)])
-    model.compile(tf.keras.optimizers.SGD(1.0), "mae", run_eagerly=True)
-    watch = fit.BestEpoch(Watched(), patience=2, reduce_rate=0.5)
-    # Each epoch moves the weight from 0 by the rate: 1, 2, 2.5, 2.75.
-    history = model.fit(
-        np.ones([1, 1]),
-        np.full([1, 1], 99.0),
-        epochs=9,
-        verbose=0,
-        callbacks=[watch, _StartAtZero()],
-    )
-    assert len(history.epoch) == 4
-    assert model.get_weights()[0] == pytest.approx(2.0)
-    assert float(model.optimizer.learning_rate) == pytest.approx(0.25)
+    def measure(self, model):
+        if len(self.rates) == self.stop_at:
+            raise KeyboardInterrupt
+        self.rates.append(float(model.optimizer.learning_rate))
+        self.weights = [*getattr(self, "weights", []), model.get_weights()]
+        return {"AUC": np.array(self.values[len(self.rates) - 1]), "LogLoss": np.zeros(1)}
+
+
+RECIPE = """
+dataset: toy
+seeds: [1]
+training: {epochs: 9, patience: 2, batch_size: 4096, learning_rate: 0.01}
+models: {mf: {hyper_parameters: {embedding_dim: 2}, reduce_rate: 0.5}}
+"""
+
+
+def test_training_ends_with_the_weights_of_the_best_epoch(config, toy):
+    config.write_text(RECIPE)
+    recipe = Config.load(config).entries[0].recipe
+    watched = Watched([0.5, 0.7, 0.6, 0.65, 0.9])
+    model = fit.fit(recipe, dataclasses.replace(toy, watched=watched), seed=1)
+    assert watched.rates == pytest.approx([0.01, 0.01, 0.01, 0.005])
+    for kept, best in zip(model.get_weights(), watched.weights[1], strict=True):
+        np.testing.assert_array_equal(kept, best)
+
+
+def test_a_long_training_that_was_killed_goes_on(config, toy, tmp_path):
+    config.write_text(RECIPE.replace(", reduce_rate: 0.5", ""))
+    recipe = Config.load(config).entries[0].recipe
+    values = [0.5, 0.7, 0.6, 0.65, 0.9]
+    whole = fit.fit(recipe, dataclasses.replace(toy, watched=Watched(values)), seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        killed = dataclasses.replace(toy, watched=Watched(values, stop_at=3))
+        fit.fit(recipe, killed, 1, tmp_path / "kept")
+    rest = Watched(values[3:])
+    model = fit.fit(recipe, dataclasses.replace(toy, watched=rest), 1, tmp_path / "kept")
+    assert len(rest.rates) == 1
+    for kept, best in zip(model.get_weights(), whole.get_weights(), strict=True):
+        np.testing.assert_allclose(kept, best, rtol=1e-6)
+    curve = (tmp_path / "kept" / "history.csv").read_text().splitlines()
+    assert "val_AUC" in curve[0] and len(curve) == 5
 
 
 def test_embeddings_may_start_nearer_to_zero(toy):
@@ -151,12 +177,6 @@ def test_embeddings_may_start_nearer_to_zero(toy):
         plain, small = (model.embed.table(name).numpy() for model in models)
         assert np.std(small) == pytest.approx(0.01 * np.std(plain), rel=0.2)
         assert not small[:2].any()
-
-
-class _StartAtZero(tf.keras.callbacks.Callback):
-    def on_train_begin(self, logs=None):
-        self.model.build([1, 1])
-        self.model.set_weights([np.zeros([1, 1])])
 
 
 def test_ranking_of_models_and_the_gap():
