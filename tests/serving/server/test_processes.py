@@ -19,10 +19,12 @@ from tensorflow_serving.apis import (
 )
 
 from serving.client import ServingClient, ServingError
-from serving.server import metrics, peers
+from serving.server import metrics, peers, processes
 from serving.server.checks import check_options
 from serving.server.errors import StatusError, not_found
 from serving.server.options import ServerOptions
+from serving.server.request_log import RequestLog
+from serving.server.shared_handlers import SharedHandlers
 from serving.server.status import least_advanced
 
 CONNECTIONS = 24
@@ -111,22 +113,24 @@ def test_a_new_configuration_and_a_new_version_hold_for_all(
         client.status()
 
 
-def test_no_other_server_shares_the_port(server):
-    with socket.socket() as rival, pytest.raises(OSError, match="in use"):
-        rival.bind(("", server.port))
-
-
-def test_none_outlives_another(tmp_path, saved_toys, start_server, eventually):
+def test_it_ends_with_the_first_of_its_processes(tmp_path, saved_toys, start_server, eventually):
     saved_toys(tmp_path / "1", 1.0)
-    servers = [start_server(tmp_path, "--processes=2") for _ in range(2)]
-    for started in servers:
-        started.wait_until_ready()
-    children = [pid for started in servers for pid in workers(started)]
-    os.kill(children[0], signal.SIGKILL)
-    assert servers[0].process.wait(60) == 255
-    assert "A process of the server ended" in servers[0].log()
-    servers[1].process.kill()
-    assert len(children) == 4
+    server = start_server(tmp_path, "--processes=2")
+    server.wait_until_ready()
+    first, second = workers(server)
+    os.kill(first, signal.SIGKILL)
+    assert server.process.wait(60) == 255
+    assert "A process of the server ended" in server.log()
+    assert has_ended(second)
+
+
+def test_no_process_outlives_its_parent(tmp_path, saved_toys, start_server, eventually):
+    saved_toys(tmp_path / "1", 1.0)
+    server = start_server(tmp_path, "--processes=2")
+    server.wait_until_ready()
+    children = workers(server)
+    server.process.kill()
+    assert len(children) == 2
     eventually(lambda: all(map(has_ended, children)))
 
 
@@ -134,6 +138,57 @@ def test_it_stops_when_told_to(server):
     assert server.stop() == 0
     assert server.log().count("running requests get") == 2
     assert "Traceback" not in server.log()
+
+
+def test_ports_are_kept_for_its_processes():
+    with socket.create_server(("", 0)) as other:
+        port = other.getsockname()[1]
+        told = f"listen on 0.0.0.0:{port}.*another --rest_api_port"
+        options = ServerOptions(port=0, rest_api_port=port)
+        with pytest.raises(StatusError, match=told), processes._reserved(options):
+            pass
+    with processes._reserved(ServerOptions(port=port)):
+        with socket.socket() as rival, pytest.raises(OSError, match="in use"):
+            rival.bind(("", port))
+        with socket.create_server(("", port), reuse_port=True):
+            pass
+    with socket.create_server(("", port)):
+        pass
+
+
+def test_each_process_has_its_share_of_the_cores(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    shared = processes._shared(ServerOptions(processes=3))
+    assert shared.tensorflow_intra_op_parallelism == 2
+    told = ServerOptions(processes=3, tensorflow_session_parallelism=5)
+    assert processes._shared(told) == told
+
+
+def test_what_one_knows_and_another_does_not(start, tmp_path, saved_toys):
+    for folder, version in (("a", "1"), ("b", "1"), ("b", "2")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        saved_toys(tmp_path / folder / version, 1.0)
+    addresses = tuple(str(tmp_path / f"socket-{number}") for number in range(2))
+    both = []
+    for number, folder in enumerate("ab"):
+        plain = start(model_name="toy", model_base_path=str(tmp_path / folder))
+        seat = peers.Seat(number, addresses, b"key", None)
+        both.append(SharedHandlers(plain.models, plain.options, RequestLog(), seat))
+    request = get_model_status_pb2.GetModelStatusRequest()
+    request.model_spec.name = "toy"
+    states = [
+        {
+            status.version: status.state
+            for status in one.get_model_status(request).model_version_status
+        }
+        for one in both
+    ]
+    state = get_model_status_pb2.ModelVersionStatus
+    # By default the highest version alone is served.
+    assert states[0] == states[1] == {2: state.START, 1: state.START}
+    request.model_spec.version.value = 3
+    with pytest.raises(StatusError, match="Could not find version 3 of model toy"):
+        both[0].get_model_status(request)
 
 
 def test_a_version_is_as_far_as_in_the_last_process():
