@@ -45,8 +45,9 @@ class TimeAwareLSTM(tf.keras.layers.Layer):
 
     References:
         Yu, Lian, Mahmoody, Liu, Xie: Adaptive User Modeling with Long and Short-Term Preferences
-        for Personalized Recommendation, IJCAI 2019, doi:10.24963/ijcai.2019/585, as recalled;
-        the terms of the output gate and the bias of 1 are in the authors' program.
+        for Personalized Recommendation, IJCAI 2019, doi:10.24963/ijcai.2019/585. The equations
+        were held against the authors' program (`Time4LSTMCell` in
+        github.com/recommenders-team/recommenders); the text of the paper was not at hand.
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:

@@ -39,8 +39,9 @@ class SLiRec(Ranker):
     behaviours into states hₜ, and attention to the candidate v sums those that concern it,
     u_short = Σₜ softmaxₜ(a(v, W hₜ)) hₜ with the network a of `TargetAttention`. A network of
     [v, u_long, u_short, time since the last step] gives α. The user goes into the last network
-    beside the vectors of all other columns. Times are as in the authors' program,
-    log(max(t / unit, 1/2)).
+    beside the vectors of all other columns. All this, and the times log(max(t / unit, 1/2)), is as
+    in the authors' program (github.com/recommenders-team/recommenders), but that there the
+    recurrent network reads the items alone, and there are no other columns.
 
     Crosses of the schema are left out: the model learns its own.
 
