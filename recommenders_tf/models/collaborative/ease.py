@@ -20,6 +20,10 @@ from recommenders_tf.search_space import Range
 _MOST_IN_DOUBLE = 2**14
 """Items up to which the inverse is computed in float64: 2 GiB."""
 
+_MOST_IN_LAPACK = 24_000
+"""Rows of the largest matrix that is factorized as one: OpenBLAS 0.3.21 on two threads crashes at
+41,000."""
+
 _BLOCK_ROWS = 256
 
 
@@ -117,18 +121,13 @@ def ease_weights(matrix: sparse.csr_matrix, l2: float) -> tuple[np.ndarray, floa
 
     in_blocks(fill, np.arange(size), _BLOCK_ROWS)
     gram[np.diag_indices(size)] += l2
-    regular = gram.T  # itself, laid out as LAPACK takes it without a copy
-    factorize, invert = linalg.get_lapack_funcs(("potrf", "potri"), (regular,))
-    factor, _ = factorize(regular, lower=True, clean=False, overwrite_a=True)
-    inverse, _ = invert(factor, lower=True, overwrite_c=True)
-    weights = inverse.T
-    _mirror(weights)
-    diagonal = np.diag(weights).copy()
-    weights /= -diagonal
-    weights[np.diag_indices(size)] = 0.0
+    _invert(gram)
+    diagonal = np.diag(gram).copy()
+    gram /= -diagonal
+    gram[np.diag_indices(size)] = 0.0
     # With D = diag(1/P), X - XB = XPD and XᵀX = P⁻¹ - λI, so ‖X - XB‖² = tr DPD - λ‖PD‖².
-    error = np.sum(1 / diagonal, dtype=np.float64) - l2 * (size + np.linalg.norm(weights) ** 2)
-    return weights, float(error / max(1, np.count_nonzero(np.diff(matrix.indptr))))
+    error = np.sum(1 / diagonal, dtype=np.float64) - l2 * (size + np.linalg.norm(gram) ** 2)
+    return gram, float(error / max(1, np.count_nonzero(np.diff(matrix.indptr))))
 
 
 def _dtype(size: int) -> type[np.floating]:
@@ -144,6 +143,30 @@ def _check_memory(items: int, needed: int) -> None:
             "Leave out items with few events (`--min-item-events`), or take `slim` or `item_knn`, "
             "which keep the nearest of each item alone."
         )
+
+
+def _invert(matrix: np.ndarray) -> None:
+    """Invert a symmetric positive definite matrix in its place."""
+    size = len(matrix)
+    if size <= _MOST_IN_LAPACK:
+        # A whole array is itself laid out as LAPACK takes it, without a copy.
+        regular = matrix.T
+        factorize, invert = linalg.get_lapack_funcs(("potrf", "potri"), (regular,))
+        factor, _ = factorize(regular, lower=True, clean=False, overwrite_a=True)
+        inverse, _ = invert(factor, lower=True, overwrite_c=True)
+        if not np.may_share_memory(inverse, matrix):
+            matrix[:] = inverse.T
+        _mirror(matrix)
+        return
+    half = size // 2
+    first, cross, second = matrix[:half, :half], matrix[:half, half:], matrix[half:, half:]
+    _invert(first)
+    shares = first @ cross
+    second -= cross.T @ shares
+    _invert(second)  # the complement of Schur
+    np.negative(np.matmul(shares, second, out=cross), out=cross)
+    first -= cross @ shares.T
+    matrix[half:, :half] = cross.T
 
 
 def _mirror(array: np.ndarray) -> None:

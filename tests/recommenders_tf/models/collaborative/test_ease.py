@@ -30,9 +30,12 @@ def least_squares(l2: float) -> np.ndarray:
     return weights
 
 
-@pytest.mark.parametrize("most_in_double", [2**14, 1])
-def test_weights_are_those_of_a_regression_on_all_others(most_in_double, monkeypatch) -> None:
+@pytest.mark.parametrize(("most_in_double", "most_in_lapack"), [(2**14, 11), (1, 11), (1, 3)])
+def test_weights_are_those_of_a_regression_on_all_others(
+    most_in_double, most_in_lapack, monkeypatch
+) -> None:
     monkeypatch.setattr(ease, "_MOST_IN_DOUBLE", most_in_double)
+    monkeypatch.setattr(ease, "_MOST_IN_LAPACK", most_in_lapack)
     monkeypatch.setattr(ease, "_BLOCK_ROWS", 4)
     weights, error = ease_weights(sparse.csr_matrix(X), 3.0)
     assert weights.dtype == (np.float64 if most_in_double > 1 else np.float32)
