@@ -30,6 +30,20 @@ def run_command(
         run(config, only, seed, validation, again)
 
 
+@app.command("curve")
+def curve_command(
+    config: Annotated[pathlib.Path, typer.Argument(help="A file of benchmarks/quality/configs.")],
+    model: Annotated[str, typer.Argument(help="Its name there.")],
+    epochs: Annotated[Optional[int], typer.Option(help="Instead of the config's.")] = None,  # noqa: UP045
+    seed: Annotated[int, typer.Option(help="Of the training.")] = 1,
+    test: Annotated[bool, typer.Option("--test", help="On the test part, not validation.")] = False,
+) -> None:
+    """Train MODEL of CONFIG and print its figures after every epoch; keep nothing."""
+    from benchmarks.quality.curve import curve
+
+    curve(config, model, epochs, seed, test)
+
+
 @app.command("render")
 def render_command() -> None:
     """Write docs/results.md from the rows."""

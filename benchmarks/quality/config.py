@@ -68,10 +68,12 @@ class Config:
     Args:
         dataset: Name of the data, see `datasets`.
         entries: The models.
+        file: Name of the file.
     """
 
     dataset: str
     entries: tuple[Entry, ...]
+    file: str
 
     @classmethod
     def load(cls, path: pathlib.Path) -> Config:
@@ -86,7 +88,19 @@ class Config:
             _entry(f"{path.name}, {name}", name, values, own or {})
             for name, own in values["models"].items()
         )
-        return cls(values["dataset"], entries)
+        return cls(values["dataset"], entries, path.name)
+
+    def entry(self, name: str) -> Entry:
+        """Return one of the models.
+
+        Raises:
+            ValueError: There is none of that name.
+        """
+        for entry in self.entries:
+            if entry.name == name:
+                return entry
+        known = ", ".join(entry.name for entry in self.entries)
+        raise ValueError(f"{self.file} has no model `{name}`; it has {known}.")
 
 
 _SHARED = ("training", "hyper_parameters", "reduce_rate", "embedding_scale")

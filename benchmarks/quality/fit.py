@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -19,7 +19,13 @@ from recommenders_tf.models.base import Recommender, example_batch
 _LOWEST_RATE = 1e-6
 
 
-def fit(recipe: Recipe, splits: Splits, seed: int, folder: pathlib.Path | None = None) -> Any:
+def fit(
+    recipe: Recipe,
+    splits: Splits,
+    seed: int,
+    folder: pathlib.Path | None = None,
+    callbacks: Sequence[tf.keras.callbacks.Callback] = (),
+) -> Any:
     """Return the model of a recipe, trained from a seed.
 
     Args:
@@ -28,6 +34,7 @@ def fit(recipe: Recipe, splits: Splits, seed: int, folder: pathlib.Path | None =
         seed: Of the first weights and of the order of the rows.
         folder: Of a training that stops by itself, which may be long: where its curve is kept and,
             until it is over, what a run that was killed goes on from.
+        callbacks: Keras callbacks to call as well.
     """
     config = dataclasses.replace(recipe.training, seed=seed)
     measure = None
@@ -41,7 +48,7 @@ def fit(recipe: Recipe, splits: Splits, seed: int, folder: pathlib.Path | None =
     if recipe.embedding_scale != 1.0:
         scale_embeddings(model, recipe.embedding_scale)
     lower = [] if recipe.reduce_rate == 1.0 else [LowerRate(recipe.reduce_rate)]
-    training.train(model, splits.train, config, folder, measure, lower)
+    training.train(model, splits.train, config, folder, measure, [*lower, *callbacks])
     return model
 
 

@@ -44,10 +44,7 @@ def run(
         ValueError: The config has no model `only`.
     """
     config = Config.load(path)
-    entries = [entry for entry in config.entries if only in (None, entry.name)]
-    if not entries:
-        known = ", ".join(entry.name for entry in config.entries)
-        raise ValueError(f"{path.name} has no model `{only}`; it has {known}.")
+    entries = config.entries if only is None else [config.entry(only)]
     console, origin = Console(stderr=True), _origin(path)
     load = functools.cache(datasets.load)
     for entry in entries:

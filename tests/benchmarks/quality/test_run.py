@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.quality import by_user, datasets, fit, held_out, run
 from benchmarks.quality.config import Config
+from benchmarks.quality.curve import curve
 from benchmarks.quality.render import LESS_IS_BETTER, RESULTS, figure, newest, ranked
 from benchmarks.records import read
 from recommenders_tf import data, registry
@@ -167,6 +168,18 @@ def test_a_long_training_that_was_killed_goes_on(config, toy, tmp_path):
         np.testing.assert_allclose(kept, best, rtol=1e-6)
     curve = (tmp_path / "kept" / "history.csv").read_text().splitlines()
     assert "val_AUC" in curve[0] and len(curve) == 5
+
+
+def test_the_curve_has_every_epoch_and_is_that_of_the_run(config, toy, tmp_path, capsys):
+    figures = curve(config, "mf", epochs=3, test=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == [f"mf, epoch {n}" for n in (1, 2, 3)]
+    # The config trains for two epochs.
+    results = tmp_path / "rows.jsonl"
+    run.run(config, only="mf", seed=1, results=results)
+    for row in read(results):
+        assert row["mean"] == pytest.approx(figures[1][row["metric"]], abs=1e-5)
+        assert f"{figures[2][row['metric']]:.4f}" in lines[2]
 
 
 def test_embeddings_may_start_nearer_to_zero(toy):
