@@ -26,6 +26,9 @@ _MOST_IN_LAPACK = 24_000
 
 _BLOCK_ROWS = 256
 
+_COST_OF_SPARSE = 16
+"""Products of a dense matrix in the time of one of a sparse matrix."""
+
 
 @register(
     paper="Steck: Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019, arXiv:1905.03375",
@@ -97,8 +100,19 @@ class EASE(HistoryRetriever):
         return error
 
     def score_items(self, values: tf.Tensor, known: tf.Tensor, training: bool = False) -> tf.Tensor:
-        """Return x B."""
-        return tf.matmul(values, self.item_weights)
+        """Return x B, at the cost of what was met unless that is much."""
+        rows, items = tf.shape(values)[0], self.num_items
+
+        def by_item() -> tf.Tensor:
+            return tf.sparse.sparse_dense_matmul(tf.sparse.from_dense(values), self.item_weights)
+
+        def dense() -> tf.Tensor:
+            return tf.matmul(values, self.item_weights)
+
+        # Of a few rows the dense product takes the time in which all of B is read.
+        at_equal_cost = tf.maximum(rows, _COST_OF_SPARSE) * (items // _COST_OF_SPARSE)
+        met = tf.math.count_nonzero(values, dtype=tf.int32)
+        return tf.cond(met <= at_equal_cost, by_item, dense)
 
 
 def ease_weights(matrix: sparse.csr_matrix, l2: float) -> tuple[np.ndarray, float]:

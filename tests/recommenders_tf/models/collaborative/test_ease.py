@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import sparse
 
 from recommenders_tf.models.collaborative import ease
@@ -45,12 +46,27 @@ def test_weights_are_those_of_a_regression_on_all_others(
     assert error == pytest.approx(((X - X @ expected) ** 2).sum() / users, rel=1e-4)
 
 
-def test_scores(monkeypatch) -> None:
+@pytest.mark.parametrize("cost_of_sparse", [1, 1000])
+def test_scores(cost_of_sparse, monkeypatch) -> None:
     monkeypatch.setattr(ease, "_BLOCK_ROWS", 4)
+    monkeypatch.setattr(ease, "_COST_OF_SPARSE", cost_of_sparse)
     model = fitted(EASE, VALUES, l2=3.0)
     expected = (X @ least_squares(3.0))[2:, 2:]
     np.testing.assert_allclose(scores(model, 0, 5), expected[[0, 5]], atol=1e-5)
     np.testing.assert_allclose(scores_of_request(model, VALUES[5]), expected[5], atol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "met", "is_dense"), [(1, 8, False), (4, 2, False), (4, 3, True)])
+def test_items_that_nobody_met_cost_nothing(rows, met, is_dense, monkeypatch) -> None:
+    monkeypatch.setattr(ease, "_COST_OF_SPARSE", 4)  # so a share of a fourth, of 11 items 2
+    model = EASE(source(VALUES).schema)
+    values = np.zeros((rows, 11), np.float32)
+    values[:, :met] = 1.0
+    taken = []
+    monkeypatch.setattr(ease.tf, "matmul", lambda *_: taken.append("dense"))
+    monkeypatch.setattr(ease.tf.sparse, "sparse_dense_matmul", lambda *_: taken.append("sparse"))
+    model.score_items(tf.constant(values), tf.constant(values > 0))
+    assert taken == ["dense" if is_dense else "sparse"]
 
 
 def test_l2_of_zero_is_refused() -> None:
