@@ -58,6 +58,8 @@ class SequenceRetriever(Retriever):
         popularity: Share of all events that each item has, float32 `[items, 1]`.
         foretells: Whether each step is trained to tell the next one, so that it may see none of
             the later ones.
+        embed_output: The vectors that items are scored by: those of the steps, unless a subclass
+            sets others.
         details: Ids of users or times, by the names of their columns, that the model asks of
             `SequenceRows` for its steps.
         knows_users: Whether who somebody is counts, beside what was met.
@@ -84,14 +86,10 @@ class SequenceRetriever(Retriever):
         self.column = sequence_of_items(schema)
         self.embedding_dim = embedding_dim
         self.num_items = schema.vocabulary_size(item)
-        normal = tf.keras.initializers.TruncatedNormal(stddev=embedding_dim**-0.5)
-        self.embed = FeatureEmbedding(
-            schema, [item.name], embedding_dim, False, normal, name="embed"
-        )
+        self.embed = self.new_vectors([item.name], embedding_dim, "embed")
+        self.embed_output = self.embed
         self.beside = [c.name for c in sequences_beside(schema, self.column)]
-        self.embed_beside = FeatureEmbedding(
-            schema, self.beside, embedding_dim, False, normal, name="embed_beside"
-        )
+        self.embed_beside = self.new_vectors(self.beside, embedding_dim, "embed_beside")
         self.context = [
             c.name
             for c in schema.uncrossed
@@ -107,6 +105,17 @@ class SequenceRetriever(Retriever):
             experimental_autocast=False,
         )
         self.task = task(self.num_items)
+
+    def new_vectors(self, columns: Sequence[str], dim: int, name: str) -> FeatureEmbedding:
+        """Return vectors of columns, drawn from a normal distribution of their width.
+
+        Args:
+            columns: Of the schema.
+            dim: Width.
+            name: Of the layer, and of the attribute that it goes to.
+        """
+        normal = tf.keras.initializers.TruncatedNormal(stddev=self.embedding_dim**-0.5)
+        return FeatureEmbedding(self.schema, columns, dim, False, normal, name=name)
 
     # === To be written by a model ===
 
@@ -188,7 +197,7 @@ class SequenceRetriever(Retriever):
     def encode_candidates(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return [vector, popularity] of items, `[items, embedding_dim + 1]`."""
         items = get_column(features, self.schema.item_id.name)
-        vectors = self.embed.rows(features, self.schema.item_id.name)
+        vectors = self.vectors(items[:, tf.newaxis])[:, 0]
         popularity = tf.cast(tf.gather(self.popularity, items), vectors.dtype)
         return tf.concat([vectors, popularity], axis=1)
 
@@ -252,11 +261,11 @@ class SequenceRetriever(Retriever):
 
     def vectors(self, items: tf.Tensor) -> tf.Tensor:
         """Return the vectors of items, `[batch, items, embedding_dim]` of `[batch, items]`."""
-        return self.embed.rows({self.column.name: items}, self.column.name)
+        return self.embed_output.rows({self.column.name: items}, self.column.name)
 
     def table(self) -> tf.Tensor:
         """Return the vectors of all items, `[all items, embedding_dim]`."""
-        return tf.cast(self.embed.table(self.schema.item_id.name), self.compute_dtype)
+        return tf.cast(self.embed_output.table(self.schema.item_id.name), self.compute_dtype)
 
     def item_bias(self) -> tf.Tensor | None:
         """Return what is added to the logit of each item, float32 `[all items]`; nothing is."""

@@ -9,13 +9,7 @@ import tensorflow as tf
 
 from recommenders_tf.data.sequence_rows import REMAINING
 from recommenders_tf.features import get_column
-from recommenders_tf.layers import (
-    ClozeSteps,
-    Dropout,
-    PositionEmbedding,
-    TransformerBlock,
-    visible_steps,
-)
+from recommenders_tf.layers import ClozeSteps, TransformerEncoder
 from recommenders_tf.models.sequence_retriever import SequenceRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
@@ -104,28 +98,15 @@ class BERT4Rec(SequenceRetriever):
         self.choose_gaps = ClozeSteps(mask_share, last_share, name="choose_gaps")
         self.gap = self.add_weight(name="gap", shape=[embedding_dim], initializer="zeros")
         self.bias = self.add_weight(name="bias", shape=[self.num_items, 1], initializer="zeros")
-        self.positions = PositionEmbedding(
-            self.column.max_length or 0, embedding_dim, name="positions"
+        self.attend = TransformerEncoder(
+            self.column.max_length or 0, blocks, heads, dropout, name="attend"
         )
-        self.norm = tf.keras.layers.LayerNormalization(name="norm")
-        self.drop = Dropout(dropout)
-        self.layers_of_blocks = [
-            TransformerBlock(
-                4 * embedding_dim, heads, "gelu", "post", dropout=dropout, name=f"block_{number}"
-            )
-            for number in range(blocks)
-        ]
         self.project = tf.keras.layers.Dense(embedding_dim, "gelu", name="project")
         self.project_norm = tf.keras.layers.LayerNormalization(name="project_norm")
 
     def encode(self, vectors: tf.Tensor, remaining: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return the state of each step, `[batch, steps, embedding_dim]`."""
-        steps = self.norm(vectors + self.positions(remaining))
-        steps = self.drop(steps, training=training)
-        visible = visible_steps(remaining, causal=False)
-        for block in self.layers_of_blocks:
-            steps = block(steps, visible, training=training)
-        return steps
+        return self.attend(vectors, remaining, causal=False, training=training)
 
     def encode_query(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return [projected state of a gap behind the last step, 1, 0], or [0, 0, 1]."""
@@ -134,7 +115,7 @@ class BERT4Rec(SequenceRetriever):
         order = tf.argsort(tf.where(remaining > 0, -remaining, remaining.dtype.min), axis=1)
         vectors = tf.gather(self.steps(features), order, batch_dims=1)
         left = tf.gather(remaining, order, batch_dims=1)
-        left = tf.where((left > 0) & (left < self.positions.length), left + 1, 0)
+        left = tf.where((left > 0) & (left < self.attend.length), left + 1, 0)
         gap = tf.zeros_like(vectors[:, :1]) + tf.cast(self.gap, vectors.dtype)
         steps = tf.concat([vectors, gap], axis=1)
         states = self.encode(steps, tf.concat([left, tf.ones_like(left[:, :1])], axis=1))

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from recommenders_tf.data.sequence_rows import REMAINING, STEP, TARGETS
 from recommenders_tf.features import get_column
-from recommenders_tf.layers import Dropout, FeatureEmbedding, WindowConvolution
+from recommenders_tf.layers import Dropout, WindowConvolution
 from recommenders_tf.models.sequence_retriever import SequenceRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema, SchemaError
@@ -99,12 +99,9 @@ class Caser(SequenceRetriever):
         self.num_negatives = num_negatives
         user = schema.user_id.name
         self.details = [user]
-        normal = tf.keras.initializers.TruncatedNormal(stddev=embedding_dim**-0.5)
-        self.embed_user = FeatureEmbedding(
-            schema, [user], embedding_dim, False, normal, name="embed_user"
-        )
-        self.embed_output = FeatureEmbedding(
-            schema, [schema.item_id.name], 2 * embedding_dim, False, normal, name="embed_output"
+        self.embed_user = self.new_vectors([user], embedding_dim, "embed_user")
+        self.embed_output = self.new_vectors(
+            [schema.item_id.name], 2 * embedding_dim, "embed_output"
         )
         self.bias = self.add_weight(
             name="bias",
@@ -134,13 +131,6 @@ class Caser(SequenceRetriever):
         flat = tf.reshape(flat, tf.shape(states))
         return tf.concat([states, flat, tf.ones_like(states[:, :, :1])], axis=2)
 
-    def encode_candidates(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Return [vector, bias, popularity] of items, `[items, 2 embedding_dim + 2]`."""
-        items = get_column(features, self.schema.item_id.name)
-        vectors = self.vectors(items[:, tf.newaxis])[:, 0]
-        popularity = tf.cast(tf.gather(self.popularity, items), vectors.dtype)
-        return tf.concat([vectors, popularity], axis=1)
-
     def compute_loss(self, inputs: Any, training: bool = False) -> tf.Tensor:
         """Return the mean loss over the targets of all steps.
 
@@ -163,11 +153,11 @@ class Caser(SequenceRetriever):
 
     def vectors(self, items: tf.Tensor) -> tf.Tensor:
         """Return [vector, bias] of items in the scores, `[batch, items, 2 embedding_dim + 1]`."""
-        vectors = self.embed_output.rows({self.column.name: items}, self.column.name)
+        vectors = super().vectors(items)
         return tf.concat([vectors, tf.cast(tf.gather(self.bias, items), vectors.dtype)], axis=2)
 
     def table(self) -> tf.Tensor:
         """Return these of all items, `[all items, 2 embedding_dim + 1]`."""
-        table = self.embed_output.table(self.schema.item_id.name)
-        bias = tf.convert_to_tensor(self.bias)
-        return tf.cast(tf.concat([table, tf.cast(bias, table.dtype)], axis=1), self.compute_dtype)
+        table = super().table()
+        bias = tf.cast(tf.convert_to_tensor(self.bias), table.dtype)
+        return tf.concat([table, bias], axis=1)
