@@ -84,20 +84,21 @@ class ExactIndex(StockIndex):
         allowed: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the scores and rows of the k best; see `StockIndex`. Ties go by lower row."""
-        pairs, hidden = self._pairs(excluded), self._hidden(allowed)
+        pairs = self._pairs(excluded)
 
         def at_once() -> tuple[tf.Tensor, tf.Tensor]:
             vectors = tf.cast(self.table, tf.float32)
             scores = hide(tf.matmul(queries, vectors, transpose_b=True), *pairs)
-            return exact_top_k(scores, ~hidden, k)
+            return exact_top_k(scores, ~self._hidden(self.rows.value(), allowed), k)
 
         def in_groups() -> tuple[tf.Tensor, tf.Tensor]:
-            maxima = self._maxima(queries, pairs, None if allowed is None else hidden)
+            maxima = self._maxima(queries, pairs, allowed)
             # Rounded scores may put groups in a wrong order: take some more.
             most = tf.minimum(k, tf.shape(maxima)[1])
             wanted = most if self.is_exact() else most + most // 2 + WIDTH
             _, groups = exact_top_k(maxima, None, tf.minimum(wanted, tf.shape(maxima)[1]))
             groups = tf.sort(groups, axis=1)  # so that of equal scores the lower row comes first
+            hidden = self._hidden_in(groups, allowed)
             return best_of_groups(queries, self.table.value(), hidden, groups, pairs, k)
 
         groups = tf.shape(self.table)[0] // WIDTH
@@ -105,7 +106,7 @@ class ExactIndex(StockIndex):
         return scores, self._rows_at(places)
 
     def _maxima(
-        self, queries: tf.Tensor, pairs: tuple[tf.Tensor, tf.Tensor], hidden: tf.Tensor | None
+        self, queries: tf.Tensor, pairs: tuple[tf.Tensor, tf.Tensor], allowed: tf.Tensor | None
     ) -> tf.Tensor:
         """Return the greatest score in every group, float32 `[queries, groups]`."""
         total, batch = tf.shape(self.table)[0], tf.shape(queries)[0]
@@ -126,8 +127,9 @@ class ExactIndex(StockIndex):
                 lambda: scores,
                 lambda: hide(scores, rows, owners[own]),
             )
-            if hidden is not None:
-                scores = tf.where(hidden[start:end, tf.newaxis], EXCLUDED_SCORE, scores)
+            if allowed is not None:
+                out = self._hidden(self.rows[start:end], allowed)
+                scores = tf.where(out[:, tf.newaxis], EXCLUDED_SCORE, scores)
             return i + 1, parts.write(i, group_maxima(scores))
 
         parts = tf.TensorArray(tf.float32, blocks, infer_shape=False, element_shape=[None, None])

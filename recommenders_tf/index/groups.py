@@ -55,7 +55,7 @@ def best_of_groups(
     Args:
         queries: float32 `[queries, dim]`.
         table: Vectors, float32 or bfloat16 `[places, dim]`.
-        hidden: Which places no query may get, bool `[places]`.
+        hidden: Which places of the groups a query may not get, bool `[queries, groups, WIDTH]`.
         groups: Those that are chosen, each once, int64 `[queries, groups]`; -1 counts as none.
         excluded: Query and place of what a query must not get, int64 `[pairs]` each.
         k: How many places.
@@ -67,7 +67,7 @@ def best_of_groups(
     Example:
         >>> nothing = tf.zeros([0], tf.int64)
         >>> scores, places = best_of_groups(
-        ...     tf.ones([1, 1]), tf.reshape(tf.range(32.0), [32, 1]), tf.zeros([32], tf.bool),
+        ...     tf.ones([1, 1]), tf.reshape(tf.range(32.0), [32, 1]), tf.zeros([1, 2, 16], tf.bool),
         ...     tf.constant([[1, -1]], tf.int64), (nothing, nothing), 2)
         >>> places.numpy().tolist()
         [[31, 30]]
@@ -78,7 +78,7 @@ def best_of_groups(
     tiles = tf.gather(tf.reshape(table, [-1, WIDTH * dim]), groups)
     vectors = tf.cast(tf.reshape(tiles, [batch, width * WIDTH, dim]), tf.float32)
     scores = tf.linalg.matvec(vectors, queries)
-    out = tf.gather(tf.reshape(hidden, [-1, WIDTH]), groups) | ~counts[:, :, tf.newaxis]
+    out = hidden | ~counts[:, :, tf.newaxis]
     scores = tf.where(tf.reshape(out, [batch, width * WIDTH]), EXCLUDED_SCORE, scores)
     owners, places = excluded
     met = tf.where(tf.gather(groups, owners) == (places // WIDTH)[:, tf.newaxis])

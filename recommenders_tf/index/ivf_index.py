@@ -25,7 +25,7 @@ class IVFConfig:
 
     Args:
         lists: How many clusters; by default the square root of the number of items, twice.
-        probes: Lists that a query looks into; by default an eighth, and sixteen at least.
+        probes: Lists that a query looks into; by default a sixteenth, and sixteen at least.
         dtype: Of the vectors it keeps: `float32`, or `bfloat16`, which takes half the memory.
         seed: Of the clusters.
 
@@ -50,9 +50,13 @@ class IVFConfig:
 
 
 class IVFIndex(StockIndex):
-    """Scores the items of the lists whose centroids score highest with a query.
+    """Scores the items of the lists that promise a query the highest scores.
 
-    Items are put into the list of their nearest centroid. Lists that some queries of a batch probe
+    Items are put into the list of their nearest centroid. If the n items of a list have scores as
+    normal as their mean ⟨q, c⟩ and their variance Σ qᵢ² σᵢ², the greatest of them is about
+    ⟨q, c⟩ + √(2 ln n Σ qᵢ² σᵢ²), which is what the list promises. The centroid's score alone passes
+    over large lists whose items differ in direction or length, and the direction alone over items
+    that score high with all. Lists that some queries of a batch probe
     are read once each, and multiplied with all these queries: a slice of the table is no copy, so
     the loop over lists costs hardly more than the products. Of the scores only the maxima of groups
     are kept, as in `ExactIndex`. A query for which the filters leave too few items in its lists
@@ -66,6 +70,8 @@ class IVFIndex(StockIndex):
 
     Attributes:
         centroids: float32 `[lists, dim]`.
+        spreads: Mean squared distance of a list's items from its centroid, in each dimension, times
+            2 log of their number; float32 `[lists, dim]`.
         splits: First place of each list, and the end of the last, int32 `[lists + 1]`.
         probes: Lists that a query looks into, int32; it can be assigned.
 
@@ -96,6 +102,7 @@ class IVFIndex(StockIndex):
     def _set_up(self) -> None:
         super()._set_up()
         self.centroids = self._variable(np.zeros((0, self.dim)), tf.float32)
+        self.spreads = self._variable(np.zeros((0, self.dim)), tf.float32)
         self.splits = self._variable(np.zeros(1), tf.int32)
         self.probes = tf.Variable(1, trainable=False)
         self._list_of = np.zeros(0, np.int32)
@@ -111,7 +118,7 @@ class IVFIndex(StockIndex):
     def _set_lists(self, centroids: np.ndarray) -> None:
         self.centroids.assign(centroids)
         lists = len(centroids)
-        self.probes.assign(min(lists, self.config.probes or max(16, lists // 8)))
+        self.probes.assign(min(lists, self.config.probes or max(16, lists // 16)))
 
     def _append(self, vectors: np.ndarray) -> None:
         nearest = nearest_centroids(vectors, self.centroids.numpy()).astype(np.int32)
@@ -130,6 +137,10 @@ class IVFIndex(StockIndex):
         places = np.repeat(splits[:-1], sizes) + within
         self._fill(vectors, order, places, int(splits[-1]))
         self.splits.assign(splits)
+        apart = np.square(vectors - self.centroids.numpy()[self._list_of])
+        sums = tf.math.unsorted_segment_sum(apart, self._list_of, self.lists).numpy()
+        number = np.maximum(sizes, 1)[:, np.newaxis]
+        self.spreads.assign(2 * np.log(number) * sums / number)
 
     def _arrays(self) -> dict[str, np.ndarray]:
         centroids = self.centroids.numpy()
@@ -148,22 +159,24 @@ class IVFIndex(StockIndex):
         allowed: tf.Tensor | None = None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the scores and rows of the best k that are found; see `StockIndex`."""
-        hidden = self._hidden(allowed)
         affinities = tf.matmul(queries, self.centroids, transpose_b=True)
+        promises = affinities + tf.sqrt(tf.matmul(queries**2, self.spreads, transpose_b=True))
         lists, batch = tf.shape(self.centroids)[0], tf.shape(queries)[0]
         most = tf.minimum(k, tf.shape(self.table)[0])  # k may be as large as an integer can
 
         def look(
             asked: tf.Tensor, probes: tf.Tensor, scores: tf.Tensor, places: tf.Tensor
         ) -> tuple[tf.Tensor, ...]:
-            near = exact_top_k(tf.gather(affinities, asked), None, probes)
+            _, near = exact_top_k(tf.gather(promises, asked), None, probes)
+            own = tf.gather(tf.gather(affinities, asked), near, batch_dims=1)
             pairs = self._pairs(tf.gather(excluded, asked))
             part = tf.gather(queries, asked)
-            maxima, groups = self._maxima(part, near, pairs, None if allowed is None else hidden)
+            maxima, groups = self._maxima(part, (own, near), pairs, allowed)
             wanted = tf.minimum(self._groups_scored(most), tf.shape(groups)[1])
             best, columns = exact_top_k(maxima, None, wanted)
             chosen = tf.gather(groups, columns, batch_dims=1)
             chosen = tf.cast(tf.where(best > EXCLUDED_SCORE, chosen, -1), tf.int64)
+            hidden = self._hidden_in(chosen, allowed)
             found = best_of_groups(part, self.table.value(), hidden, chosen, pairs, k)
             where = asked[:, tf.newaxis]
             scores = tf.tensor_scatter_nd_update(scores, where, found[0])
@@ -189,7 +202,7 @@ class IVFIndex(StockIndex):
         queries: tf.Tensor,
         near: tuple[tf.Tensor, tf.Tensor],
         pairs: tuple[tf.Tensor, tf.Tensor],
-        hidden: tf.Tensor | None,
+        allowed: tf.Tensor | None,
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the greatest score in each group of the lists that the queries probe.
 
@@ -197,7 +210,7 @@ class IVFIndex(StockIndex):
             queries: float32 `[queries, dim]`.
             near: Scores and numbers of the centroids of their lists, both `[queries, probes]`.
             pairs: Query and place of what is excluded, int64 `[pairs]` each.
-            hidden: Places that no query may get, bool `[places]`; None where there are none.
+            allowed: See `search_rows`.
 
         Returns:
             float32 `[queries, most groups]`, -inf where there is none, and groups, int32 likewise.
@@ -214,18 +227,20 @@ class IVFIndex(StockIndex):
         cuts = tf.searchsorted(visits, edges)
         splits = self.splits.value()
         starts, ends = tf.gather(splits, distinct), tf.gather(splits, distinct + 1)
+        # An op takes microseconds to start, a list of one query hardly more: one gather for all.
+        bounds = tf.stack([starts, ends, edges[:-1], edges[1:], cuts[:-1], cuts[1:]], axis=1)
 
         def one_list(i: tf.Tensor, parts: tf.TensorArray) -> tuple[tf.Tensor, tf.TensorArray]:
-            own = slice(cuts[i], cuts[i + 1])
-            scores = self._list_scores(starts[i], ends[i], visitors[edges[i] : edges[i + 1]])
+            start, end, edge, next_edge, cut, next_cut = tf.unstack(tf.gather(bounds, i))
+            scores = self._list_scores(start, end, visitors[edge:next_edge])
             scores = tf.cond(
-                tf.equal(cuts[i], cuts[i + 1]),  # `hide` copies, even where it hides nothing
+                tf.equal(cut, next_cut),  # `hide` copies, even where it hides nothing
                 lambda: scores,
-                lambda: hide(scores, places[own] - starts[i], visits[own] - edges[i]),
+                lambda: hide(scores, places[cut:next_cut] - start, visits[cut:next_cut] - edge),
             )
-            if hidden is not None:
-                out = hidden[starts[i] : ends[i], tf.newaxis]
-                scores = tf.where(out, EXCLUDED_SCORE, scores)
+            if allowed is not None:
+                out = self._hidden(self.rows[start:end], allowed)
+                scores = tf.where(out[:, tf.newaxis], EXCLUDED_SCORE, scores)
             return i + 1, parts.write(i, tf.reshape(tf.transpose(group_maxima(scores)), [-1]))
 
         number = tf.size(distinct)

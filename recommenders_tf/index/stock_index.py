@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from recommenders_tf.index.groups import NO_ROW
+from recommenders_tf.index.groups import NO_ROW, WIDTH
 from recommenders_tf.index.top_k_index import TopKIndex
 
 _ARRAYS = "arrays.npz"
@@ -137,12 +137,17 @@ class StockIndex(TopKIndex):
             by_row[order] = value[: len(order)]
             variable.assign(by_row)
 
-    def _hidden(self, allowed: tf.Tensor | None) -> tf.Tensor:
-        """Return which places no query may get, bool `[places]`."""
-        hidden = tf.equal(self.rows.value(), NO_ROW)
+    def _hidden(self, rows: tf.Tensor, allowed: tf.Tensor | None) -> tf.Tensor:
+        """Return which of the rows at some places no query may get, bool in their shape."""
+        hidden = tf.equal(rows, NO_ROW)
         if allowed is None:
             return hidden
-        return hidden | ~tf.gather(allowed, tf.maximum(self.rows.value(), 0))
+        return hidden | ~tf.gather(allowed, tf.maximum(rows, 0))
+
+    def _hidden_in(self, groups: tf.Tensor, allowed: tf.Tensor | None) -> tf.Tensor:
+        """Return which places of groups no query may get, bool in their shape and `[WIDTH]`."""
+        rows = tf.gather(tf.reshape(self.rows.value(), [-1, WIDTH]), tf.maximum(groups, 0))
+        return self._hidden(rows, allowed)
 
     def _pairs(self, excluded: tf.RaggedTensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Return query and place of what is excluded, int64 `[pairs]` each, by place."""

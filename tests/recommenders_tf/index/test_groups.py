@@ -16,8 +16,9 @@ def test_the_best_of_the_chosen_groups_without_hidden_and_excluded_places() -> N
     owners, places = np.array([0, 0, 1, 1, 2]), np.array([33, 5, 113, 60, 1])
     masked = np.where(allowed & ~hidden, queries @ table.T, -np.inf)
     masked[owners, places] = -np.inf
+    out = hidden.reshape(8, WIDTH)[np.maximum(groups, 0)]
     scores, found = best_of_groups(
-        queries, tf.constant(table), hidden, tf.constant(groups), (owners, places), 40
+        queries, tf.constant(table), out, tf.constant(groups), (owners, places), 40
     )
     order = np.argsort(-masked, axis=1, kind="stable")[:, :40]
     best = np.take_along_axis(masked, order, axis=1)

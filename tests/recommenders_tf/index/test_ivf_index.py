@@ -20,6 +20,31 @@ def test_more_probes_miss_fewer_items_until_it_is_exact() -> None:
     assert index.is_exact()
 
 
+def test_the_list_that_promises_most_is_looked_into() -> None:
+    """By the expected greatest of its scores, were they normal, after adding and removing too."""
+    random = np.random.default_rng(3)
+    sizes = random.exponential(size=(2000, 1))  # as popular items' vectors are longer than others
+    vectors = (sizes * random.standard_normal((2000, 6))).astype(np.float32)
+    queries = random.standard_normal((200, 6)).astype(np.float32)
+    index = IVFIndex(vectors[:1900], np.arange(1900), config=IVFConfig(lists=30, probes=1))
+    index.add(vectors[1900:], np.arange(1900, 2000))
+    index.remove(np.arange(0, 2000, 7))
+    left = np.setdiff1d(np.arange(2000), np.arange(0, 2000, 7))
+    centroids = index.centroids.numpy()
+    own = nearest_centroids(vectors[left], centroids)
+    promises, best = np.zeros((2, 200, 30))
+    for number in range(30):
+        members = vectors[left][own == number]
+        variances = np.square(members - centroids[number]).mean(axis=0)
+        spread = np.sqrt(2 * np.log(len(members)) * (queries**2 @ variances))
+        promises[:, number] = queries @ centroids[number] + spread
+        best[:, number] = (queries @ members.T).max(axis=1)
+    scores, _ = index.search(queries, 1)
+    chosen = promises.argmax(axis=1)
+    assert (chosen != (queries @ centroids.T).argmax(axis=1)).any()
+    np.testing.assert_allclose(scores[:, 0], best[np.arange(200), chosen], rtol=1e-4)
+
+
 def test_codes_come_near_to_the_vectors() -> None:
     """What the lists are looked through by: nearer than centroids alone, and rounded."""
     vectors, _, _ = planted(3000)
