@@ -44,11 +44,14 @@ class NextItemTask(tf.keras.layers.Layer):
     all others, whatever they are drawn by. `bpr_max` sets the item above drawn ones likewise; see
     `BPRMax`.
 
-    `binary` is −β log σ(s⁺) − Σ log(1 − σ(s⁻)), where β = 1 − t (1 − α) for the share α of all
-    items that is drawn: gBCE, and with t = 0 the plain cross-entropy. One negative is drawn for
-    each state, of what its sequence has not; several are drawn for each row and serve all of its
-    states, as their scores are then one matrix product. A drawn item that is the one to be told
-    counts nothing. `pairwise` draws likewise, and is −Σ log σ(s⁺ − s⁻).
+    `binary` is −β log σ(s⁺ + c) − Σ log(1 − σ(s⁻ + c)), where β = 1 − t (1 − α) for the share α of
+    all items that is drawn: gBCE, and with t = 0 the plain cross-entropy. With c = log(β/n) for n
+    negatives, scores of 0 are right where nothing is known; without it, hundreds of steps go into
+    that level alone, and the states lose in them what tells them apart. It changes no order, and is
+    0 in the plain loss with one negative. One negative is drawn for each state, of what its
+    sequence has not; several are drawn for each row and serve all of its states, as their scores
+    are then one matrix product. A drawn item that is the one to be told counts nothing. `pairwise`
+    draws likewise, and is −Σ log σ(s⁺ − s⁻).
 
     Args:
         objective: `binary`, `pairwise`, `softmax` or `bpr_max`.
@@ -194,11 +197,9 @@ class NextItemTask(tf.keras.layers.Layer):
         share = self.num_negatives / max(1, self.num_items - FIRST_ID - 1)
         beta = 1 - self.calibration * (1 - min(1.0, share))
         labels = tf.concat([tf.ones_like(right), tf.zeros_like(wrong)], axis=2)
+        logits = tf.concat([right, wrong], axis=2) + math.log(beta / self.num_negatives)
         counts = tf.concat([beta * weights[:, :, tf.newaxis], counts], axis=2)
-        labels, logits, counts = (
-            tf.reshape(part, [-1, 1])
-            for part in (labels, tf.concat([right, wrong], axis=2), counts)
-        )
+        labels, logits, counts = (tf.reshape(part, [-1, 1]) for part in (labels, logits, counts))
         return self.task(labels, logits, sample_weight=counts)
 
     def _reserved(self) -> tf.Tensor:

@@ -98,16 +98,16 @@ def test_items_are_drawn_by_a_power_of_how_often_they_occur() -> None:
 @pytest.mark.parametrize("calibration", [0.0, 0.75])
 @pytest.mark.parametrize("count", [1, 8])
 def test_binary(count, calibration) -> None:
-    """gBCE (Petrov and Macdonald 2023, eq. 11 and 15), with the negatives that were drawn."""
+    """gBCE (Petrov and Macdonald 2023, eq. 11 and 15) of the negatives drawn, from a level on."""
     task = NextItemTask("binary", ITEMS, count, calibration)
     task.negatives.generator.reset_from_seed(5)
     met = RANDOM.uniform(size=[ROWS, STEPS]) < 0.3
     actual = loss(task, has_met=lambda _: tf.constant(met))
     task.negatives.generator.reset_from_seed(5)
     drawn = task.negatives(tf.constant(TARGETS.ravel() if count == 1 else TARGETS)).numpy()
-    scores = STATES @ Catalogue.all_vectors.T
     alpha = count / (ITEMS - 2 - 1)
     beta = alpha * (calibration * (1 - 1 / alpha) + 1 / alpha)
+    scores = STATES @ Catalogue.all_vectors.T + np.log(beta / count)
     expected, left_out = 0.0, 0
     for row, t in places():
         expected += beta * np.log1p(np.exp(-scores[row, t, TARGETS[row, t]]))
@@ -117,6 +117,22 @@ def test_binary(count, calibration) -> None:
             expected += counts * np.log1p(np.exp(scores[row, t, item]))
     assert left_out
     np.testing.assert_allclose(actual, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("calibration", [0.0, 0.75])
+def test_scores_of_zero_are_right_where_items_are_alike(calibration) -> None:
+    """As many right ones as the loss counts among those compared, so that no level is to learn."""
+    task = NextItemTask("binary", 5002, 256, calibration)
+    level = tf.Variable(0.0)
+
+    class Alike(Catalogue):
+        def vectors(self, items):
+            return tf.ones([*items.shape, 1])
+
+    with tf.GradientTape() as tape:
+        states = tf.fill([2, 50, 1], level)
+        value = task(states, tf.fill([2, 50], tf.constant(2, tf.int64)), tf.ones([2, 50]), Alike())
+    assert abs(float(tape.gradient(value, level))) < 1e-3 * float(value)
 
 
 def test_what_does_not_go_together_is_named() -> None:
