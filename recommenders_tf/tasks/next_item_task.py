@@ -76,7 +76,8 @@ class NextItemTask(tf.keras.layers.Layer):
         The sum over the steps, a float32 scalar.
 
     Raises:
-        ValueError: `objective` is unknown, or the number of negatives does not go with it.
+        ValueError: `objective` is unknown, the number of negatives does not go with it, or
+            `calibration` is not from 0 to 1.
 
     References:
         Petrov, Macdonald: gSASRec: Reducing Overconfidence in Sequential Recommendation Trained
@@ -106,6 +107,8 @@ class NextItemTask(tf.keras.layers.Layer):
                 f"`num_negatives` must be at least {least} with the objective `{objective}`; it is "
                 f"{num_negatives}."
             )
+        if not 0 <= calibration <= 1:
+            raise ValueError(f"`calibration` must be from 0 to 1; it is {calibration}.")
         self.objective = objective
         self.num_items = num_items
         self.num_negatives = num_negatives

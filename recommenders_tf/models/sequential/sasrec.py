@@ -55,8 +55,8 @@ class SASRec(SequenceRetriever):
 
     Raises:
         SchemaError: There is no such sequence, no event time, or the item id grows.
-        ValueError: `objective` is unknown, the number of negatives does not go with it, or `heads`
-            does not divide `embedding_dim`.
+        ValueError: `objective` is unknown, the number of negatives does not go with it,
+            `calibration` is not from 0 to 1, or `heads` does not divide `embedding_dim`.
 
     Example:
         >>> from recommenders_tf import data

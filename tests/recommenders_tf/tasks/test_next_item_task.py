@@ -144,6 +144,9 @@ def test_what_does_not_go_together_is_named() -> None:
             NextItemTask(objective, ITEMS)
     with pytest.raises(ValueError, match="at least 0 with the objective `softmax`; it is -1"):
         NextItemTask("softmax", ITEMS, -1)
+    for calibration in (-0.1, 1.5):
+        with pytest.raises(ValueError, match=rf"`calibration` must be .* 1; it is {calibration}"):
+            NextItemTask("binary", ITEMS, 8, calibration)
 
 
 def test_the_corrected_softmax_over_popular_items_tends_to_that_over_all() -> None:
