@@ -7,6 +7,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from recommenders_tf.cli.run_app import run_app
+
 app = typer.Typer(help="Measure the models under stated protocols.", no_args_is_help=True)
 
 
@@ -53,4 +55,4 @@ def render_command() -> None:
 
 
 if __name__ == "__main__":
-    app()
+    run_app(app, "python -m benchmarks.quality")

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from recommenders_tf.cli.run_app import run_app
+
 app = typer.Typer(help="Recall and speed of top-K search beside peers.", no_args_is_help=True)
 
 
@@ -43,4 +45,4 @@ def plot() -> None:
 
 
 if __name__ == "__main__":
-    app()
+    run_app(app, "python -m benchmarks.retrieval")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from recommenders_tf.cli.run_app import run_app
+
 app = typer.Typer(help="Measure the model server with ghz.", no_args_is_help=True)
 
 
@@ -48,4 +50,4 @@ def folders() -> None:
 
 
 if __name__ == "__main__":
-    app()
+    run_app(app, "python -m benchmarks.serving")

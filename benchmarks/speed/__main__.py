@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from recommenders_tf.cli.run_app import run_app
+
 app = typer.Typer(help="Measure speed beside peers and the machine.", no_args_is_help=True)
 Quick = Annotated[bool, typer.Option("--quick", help="Tiny sizes, to try it out; keeps no row.")]
 
@@ -116,4 +118,4 @@ def _show(rows: Iterable[dict[str, Any]], quick: bool) -> None:
 
 
 if __name__ == "__main__":
-    app()
+    run_app(app, "python -m benchmarks.speed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Annotated
 
@@ -20,7 +19,7 @@ from recommenders_tf.cli import (
     train,
     tune,
 )
-from recommenders_tf.cli.console import note, quiet
+from recommenders_tf.cli.run_app import run_app
 
 NAME = "recommenders-tf"
 
@@ -86,28 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: The command line; None takes that of the process.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in given
-    quiet()
-    try:
-        app([argument for argument in given if argument != "--debug"], prog_name=NAME)
-    except Exception as error:
-        if debug:
-            raise
-        note(f"Error: {_sentence(error)}")
-        sys.exit(1)
-
-
-def _sentence(error: Exception) -> str:
-    """Return what an error says, in one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
-    lines = str(error.args[0] if error.args else error).strip().split("\n")
-    # Of an error within a tf.function the traceback comes first and the message last.
-    text = lines[-1].strip() if lines[0].startswith("in user code") else lines[0]
-    if isinstance(error, ValueError | LookupError | OSError | ImportError | RuntimeError):
-        return text
-    return f"{type(error).__name__}: {text} (--debug shows where)"
+    run_app(app, NAME, arguments)
 
 
 if __name__ == "__main__":
