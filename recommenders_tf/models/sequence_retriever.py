@@ -107,7 +107,7 @@ class SequenceRetriever(Retriever):
         self.task = task(self.num_items)
 
     def new_vectors(self, columns: Sequence[str], dim: int, name: str) -> FeatureEmbedding:
-        """Return vectors of columns, drawn from a normal distribution of their width.
+        """Return vectors of columns, drawn normally with deviation 1 / √`embedding_dim`.
 
         Args:
             columns: Of the schema.
