@@ -47,12 +47,20 @@ class Splits:
         watched: What the best epoch is chosen on; None where the number of epochs is given.
         measured: What is reported.
         protocol: The cut in a sentence, for the table of results.
+        drawn: What else is reported of the same model, ranked among items that are drawn: by its
+            protocol in a sentence.
     """
 
     train: RowSource
     watched: HeldOut | None
     measured: HeldOut
     protocol: str
+    drawn: Mapping[str, HeldOut] = dataclasses.field(default_factory=dict)
+
+    @property
+    def reported(self) -> dict[str, HeldOut]:
+        """Return all that is reported of a model, by protocol."""
+        return {self.protocol: self.measured, **self.drawn}
 
 
 class LabelledRows:
@@ -118,6 +126,7 @@ class Catalogue:
         return Lists(self.log, evaluation.Protocol(), 10, ("HR", "NDCG")).measure(model)
 
 
+@dataclasses.dataclass(frozen=True)
 class Lists:
     """Held-out items of users, each user asked once for all of them.
 
@@ -126,18 +135,20 @@ class Lists:
         protocol: What the items are ranked among.
         k: Length of the lists.
         metrics: As `evaluation.evaluate` calls them.
+        among: What their names have behind them, where it is not all items.
     """
 
-    def __init__(
-        self, log: EventLog, protocol: evaluation.Protocol, k: int, metrics: tuple[str, ...]
-    ) -> None:
-        self.log, self.protocol, self.k, self.metrics = log, protocol, k, metrics
+    log: EventLog
+    protocol: evaluation.Protocol
+    k: int
+    metrics: tuple[str, ...]
+    among: str = ""
 
     def measure(self, model: Any) -> Values:
         """Return the metrics of each user at the length of the lists."""
         found = evaluation.evaluate(model, self.log, self.protocol, self.k, self.metrics)
         order = np.argsort(found.users)  # the same users may come in another order after a new draw
-        return {name: values[order] for name, values in found.per_user.items()}
+        return {f"{name}{self.among}": values[order] for name, values in found.per_user.items()}
 
 
 class Ratings:

@@ -51,22 +51,28 @@ def run(
         for number in entry.seeds if seed is None else (seed,):
             drawn = number if config.dataset in datasets.DRAWN else 0
             splits = load(config.dataset, validation, drawn)
-            key = _key(config, entry, splits)
-            if not (validation or again) and number in _seeds(read(results), key):
+            keys = {protocol: _key(config, entry, protocol) for protocol in splits.reported}
+            rows = read(results)
+            had = all(number in _seeds(rows, key) for key in keys.values())
+            if had and not (validation or again):
                 console.print(f"{entry.name} seed {number}: has a row")
                 continue
             start = time.monotonic()
             name = f"{config.dataset}-{entry.name}-{number}"
             kept = None if validation else ROOT / "runs" / "quality" / name
-            of_users = _measure(entry, splits, number, kept)
-            values = means(of_users)
-            shown = ", ".join(f"{metric} {value:.4f}" for metric, value in values.items())
+            found = _measure(entry, splits, number, kept)
+            values = {protocol: means(of_users) for protocol, of_users in found.items()}
+            shown = ", ".join(
+                f"{metric} {value:.4f}" for own in values.values() for metric, value in own.items()
+            )
             seconds = time.monotonic() - start
             console.print(f"[bold]{entry.name}[/] seed {number}: {shown} ({seconds:.0f} s)")
-            if not validation:
-                by_user.keep(results, key, number, of_users)
+            if validation:
+                continue
+            by_user.keep(results, keys[splits.protocol], number, found[splits.protocol])
+            for protocol, own in values.items():
                 rows = read(results)
-                write(results, [*_merged(rows, key, entry, number, values, origin)])
+                write(results, [*_merged(rows, keys[protocol], entry, number, own, origin)])
 
 
 def _origin(path: pathlib.Path) -> dict[str, str]:
@@ -80,19 +86,23 @@ def _origin(path: pathlib.Path) -> dict[str, str]:
     }
 
 
-def _measure(entry: Entry, splits: Splits, seed: int, folder: pathlib.Path | None) -> Values:
+def _measure(
+    entry: Entry, splits: Splits, seed: int, folder: pathlib.Path | None
+) -> dict[str, Values]:
+    """Train once and return what is found under each protocol."""
     import tensorflow as tf
 
     from benchmarks.quality.fit import fit
 
-    values = splits.measured.measure(fit(entry.recipe, splits, seed, folder))
+    model = fit(entry.recipe, splits, seed, folder)
+    found = {protocol: asked.measure(model) for protocol, asked in splits.reported.items()}
     tf.keras.backend.clear_session()
-    return values
+    return found
 
 
-def _key(config: Config, entry: Entry, splits: Splits) -> dict[str, Any]:
+def _key(config: Config, entry: Entry, protocol: str) -> dict[str, Any]:
     recipe = entry.recipe.to_dict()
-    parts = (entry.name, config.dataset, splits.protocol, recipe)
+    parts = (entry.name, config.dataset, protocol, recipe)
     return dict(zip(_KEY, parts, strict=True))
 
 

@@ -18,6 +18,7 @@ _MODULES = {
     "citeulike-a": "citeulike",
     "citeulike-a-new-items": "citeulike",
     "criteo-8k": "criteo",
+    "diginetica": "sessions",
     "frappe": "frappe",
     "frappe-redrawn": "frappe",
     "gowalla": "lists",
@@ -32,7 +33,11 @@ _MODULES = {
     "movielens-1m-last-out": "full_ranking",
     "movielens-1m-ratings": "ratings",
     "movielens-1m-two-labels": "event_logs",
+    "s3rec-beauty": "sequences",
+    "s3rec-lastfm": "sequences",
+    "sequential-beauty": "sequences",
     "sequential-ml-1m": "sequences",
+    "yoochoose": "sessions",
 }
 
 
