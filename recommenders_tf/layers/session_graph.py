@@ -18,17 +18,18 @@ class SessionGraph(tf.keras.layers.Layer):
         z = σ(W_z a + U_z v),    r = σ(W_r a + U_r v),    ṽ = tanh(W a + U (r ∘ v)),
         v ← (1 − z) ∘ v + z ∘ ṽ
 
-    once, as in the paper's program. The graphs of all steps are computed at once: time and memory
-    grow with the square of the number of steps.
+    once, as in the paper's program. The graphs after all steps are computed at once, in time and
+    memory that grow with the square of the number of steps, or that after the last one alone.
 
     Call arguments:
         inputs: Vectors of the items, `[batch, steps, dim]`.
         same: Which steps of a session are of one item, bool `[batch, steps, steps]`.
         visible: Bool `[batch, steps, steps]`, as `visible_steps` gives it where it is causal.
+        last_only: Whether to give the graph after the last step alone, of rows with one session.
 
     Output shape:
         Of the step i in the graph after the step t, `[batch, steps t, steps i, dim]`; of meaning
-        where t sees i.
+        where t sees i. With `last_only` `[batch, 1, steps i, dim]`.
 
     Example:
         >>> from recommenders_tf.layers import visible_steps
@@ -53,7 +54,9 @@ class SessionGraph(tf.keras.layers.Layer):
         self.candidate = self.add_weight(name="candidate", shape=[dim, dim])
         super().build(input_shape)
 
-    def call(self, inputs: tf.Tensor, same: tf.Tensor, visible: tf.Tensor) -> tf.Tensor:
+    def call(
+        self, inputs: tf.Tensor, same: tf.Tensor, visible: tf.Tensor, last_only: bool = False
+    ) -> tf.Tensor:
         """Return the nodes after each step."""
         before, behind = tf.split(self.edges(inputs), 2, axis=2)
         # The edge of a step comes from the step before it, if that is of its session.
@@ -62,7 +65,9 @@ class SessionGraph(tf.keras.layers.Layer):
         last_same, from_last = (
             tf.pad(part[:, :-1], [[0, 0], [1, 0], [0, 0]]) for part in (same, before)
         )
-        shares = [_shares(nodes & is_new[:, :, tf.newaxis]) for nodes in (same, last_same)]
+        shares = [
+            _shares(nodes & is_new[:, :, tf.newaxis], last_only) for nodes in (same, last_same)
+        ]
         # Projected before they are averaged: of the steps alone, not of every pair.
         kernels = tf.split(self.gates, 2)
         parts = [tf.tensordot(p, k, 1) for p, k in zip((from_last, behind), kernels, strict=True)]
@@ -88,17 +93,19 @@ def _repeats(same: tf.Tensor, has_edge: tf.Tensor) -> tf.Tensor:
     return tf.reduce_any(earlier, axis=2)
 
 
-def _shares(joins: tf.Tensor) -> tf.Tensor:
+def _shares(joins: tf.Tensor, last_only: bool) -> tf.Tensor:
     """Return what each edge counts in the mean of each node up to each step.
 
     Args:
         joins: Whether the edge of the step k is one of the node i, `[batch, k, i]`.
+        last_only: Whether to return it up to the last step alone.
 
     Returns:
         float32 `[batch, t, i, k]`.
     """
     counts = tf.cumsum(tf.cast(joins, tf.float32), axis=1)
     places = tf.range(tf.shape(joins)[1])
-    until = places[:, tf.newaxis, tf.newaxis] >= places
+    steps = slice(-1, None) if last_only else slice(None)
+    until = places[steps, tf.newaxis, tf.newaxis] >= places
     is_one = tf.transpose(joins, [0, 2, 1])[:, tf.newaxis] & until
-    return tf.where(is_one, 1 / tf.maximum(counts, 1.0)[:, :, :, tf.newaxis], 0.0)
+    return tf.where(is_one, 1 / tf.maximum(counts[:, steps, :, tf.newaxis], 1.0), 0.0)

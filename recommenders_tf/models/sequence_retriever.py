@@ -137,8 +137,18 @@ class SequenceRetriever(Retriever):
     def encode_query(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return [state after the last step, 0], of a user without a past [0, 1]."""
         remaining = self.remaining(features)
-        states = self.states(features, remaining)
-        return self.with_cold_start(last_step(states, remaining), remaining)
+        return self.with_cold_start(self.last_state(features, remaining), remaining)
+
+    def last_state(self, features: Mapping[str, tf.Tensor], remaining: tf.Tensor) -> tf.Tensor:
+        """Return the state after the last step in its context, `[batch, width]`.
+
+        To be overridden by a model that needs no states after the other steps for it.
+
+        Args:
+            features: Features of requests.
+            remaining: See `encode`.
+        """
+        return last_step(self.states(features, remaining), remaining)
 
     def states(
         self, features: Mapping[str, tf.Tensor], remaining: tf.Tensor, training: bool = False

@@ -14,7 +14,7 @@ from recommenders_tf.data import EventLog
 from recommenders_tf.evaluation import Protocol
 from recommenders_tf.schema import FeatureSchema
 
-_LENGTH = 50
+_LENGTH = 20
 _VALIDATION_SHARE, _SEED = 0.1, 0
 _SAID = {
     "diginetica": "sessions of the last week are test, of the others a tenth validation",

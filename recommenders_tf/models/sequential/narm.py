@@ -28,8 +28,9 @@ class NARM(SequenceRetriever):
     The last state is what the session does as a whole; the sum is its main purpose, with
     αₜⱼ = vᵀ σ(A₁ hₜ + A₂ hⱼ) over all steps j up to t, not normalized (eq. 4 to 9). Both are
     decoded bilinearly (eq. 10), and the loss is the softmax over all items (eq. 11). The scores
-    have no bias. All steps of a session are trained at once, for which all pairs of states are in
-    memory, rows × steps² × `hidden_dim` numbers several times: take batches of some 100 rows.
+    have no bias. All steps of a session are trained at once, for which all pairs of a step and an
+    earlier one of its session are in memory, `hidden_dim` numbers each and several times: take
+    batches of some 100 rows where sessions are long.
 
     When to choose it:
         Where sessions wander off what they are about, and `gru4rec` follows the last click too
@@ -58,6 +59,8 @@ class NARM(SequenceRetriever):
         >>> len(model.recommend(["somebody new"], k=3))
         3
     """
+
+    native = True  # False where XLA compiles the model
 
     def __init__(
         self,
@@ -94,8 +97,24 @@ class NARM(SequenceRetriever):
         starts = (remaining > 0) & (remaining != before - 1)
         steps = self.drop(vectors, training=training)
         states = self.recur(steps, remaining > 0, starts=starts, training=training)
-        pairs = self.of_last(states)[:, :, tf.newaxis] + self.of_each(states)[:, tf.newaxis]
-        weights = self.weigh(tf.sigmoid(pairs))[:, :, :, 0]
-        weights = tf.where(visible_steps(remaining, causal=True), weights, 0)
-        both = tf.concat([states, tf.matmul(weights, states)], axis=2)
+        both = tf.concat([states, tf.matmul(self._weights(states, remaining), states)], axis=2)
         return self.decode(self.drop_state(both, training=training))
+
+    def _weights(self, states: tf.Tensor, remaining: tf.Tensor) -> tf.Tensor:
+        """Return what each step attends to each with, 0 where it sees none `[batch, steps, steps]`.
+
+        They are computed of the pairs that see one another alone: few, where sequences are short.
+        XLA, which must know how many, computes all.
+        """
+        visible = visible_steps(remaining, causal=True)
+        last, each = self.of_last(states), self.of_each(states)
+        if not self.native:
+            every = self.weigh(tf.sigmoid(last[:, :, tf.newaxis] + each[:, tf.newaxis]))
+            return tf.where(visible, every[:, :, :, 0], 0)
+        pairs = tf.where(visible)
+        last, each = (
+            tf.gather_nd(of, tf.gather(pairs, [0, axis], axis=1))
+            for axis, of in enumerate((last, each), start=1)
+        )
+        weights = self.weigh(tf.sigmoid(last + each))[:, 0]
+        return tf.scatter_nd(pairs, weights, tf.shape(visible, tf.int64))

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from recommenders_tf.layers import SessionGraph, visible_steps
+from recommenders_tf.layers import SessionGraph, last_step, visible_steps
 from recommenders_tf.models.sequence_retriever import SequenceRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
@@ -103,6 +103,26 @@ class SRGNN(SequenceRetriever):
         visible = visible_steps(remaining, causal=True)
         nodes = self.graph(vectors, equal & visible_steps(remaining, causal=False), visible)
         last = tf.reduce_sum(nodes * tf.cast(own, nodes.dtype)[:, :, tf.newaxis], axis=2)
+        return self._joined(nodes, last, visible)
+
+    def last_state(self, features: Mapping[str, tf.Tensor], remaining: tf.Tensor) -> tf.Tensor:
+        """Return the state after the last step: of one graph, not of those after all steps."""
+        items, is_real = features[self.column.name], remaining > 0
+        causal, both_ways = (visible_steps(remaining, causal=causal) for causal in (True, False))
+        same = (items[:, :, tf.newaxis] == items[:, tf.newaxis]) & both_ways
+        nodes = self.graph(self.steps(features), same, causal, last_only=True)
+        last = last_step(nodes[:, 0], remaining)[:, tf.newaxis]
+        state = self._joined(nodes, last, is_real[:, tf.newaxis])
+        return self.in_context(state, features)[:, 0]
+
+    def _joined(self, nodes: tf.Tensor, last: tf.Tensor, visible: tf.Tensor) -> tf.Tensor:
+        """Return the states of graphs, `[batch, graphs, embedding_dim]`.
+
+        Args:
+            nodes: `[batch, graphs, steps, dim]`.
+            last: The last node of each graph, `[batch, graphs, dim]`.
+            visible: Which nodes a graph has, `[batch, graphs, steps]`.
+        """
         hidden = tf.sigmoid(self.of_last(last)[:, :, tf.newaxis] + self.of_each(nodes))
         weights = tf.where(visible[:, :, :, tf.newaxis], self.weigh(hidden), 0)
         both = tf.concat([last, tf.reduce_sum(weights * nodes, axis=2)], axis=2)

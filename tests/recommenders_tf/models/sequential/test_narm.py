@@ -1,13 +1,16 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import recommenders_tf as rtf
 
 
-def test_states_are_the_equations_by_loops(planted_log) -> None:
+@pytest.mark.parametrize("native", [True, False], ids=["pairs that see one another", "all"])
+def test_states_are_the_equations_by_loops(planted_log, native) -> None:
     """Li et al. 2017, eq. 4 to 10, the states of the recurrent network given."""
     schema = rtf.data.encode(planted_log).schema
     model = rtf.models.NARM(schema, embedding_dim=4, hidden_dim=5)
+    model.native = native
     random = np.random.default_rng(0)
     vectors = tf.constant(random.normal(size=[2, 7, 4]), tf.float32)
     remaining = np.array([[2, 1, 4, 3, 2, 1, 0], [0, 0, 5, 4, 3, 2, 1]], np.int32)

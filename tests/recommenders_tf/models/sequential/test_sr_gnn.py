@@ -51,3 +51,15 @@ def test_going_back_and_forth_counts(model) -> None:
     )
     np.testing.assert_allclose(apart[0, :2], back[0, :2], rtol=1e-4)
     assert np.abs(apart[0, 2] - back[0, 2]).max() > 1e-3
+
+
+@pytest.mark.parametrize("padding", [(2, 0), (0, 2), (0, 0)], ids=["left", "right", "none"])
+def test_the_state_of_a_request_is_that_after_the_last_step(model, padding) -> None:
+    items = np.pad([[4, 5, 4, 6, 5, 4], [7, 5, 5, 5, 7, 5]], [(0, 0), padding])
+    mask = items > 0
+    features = {"history": tf.constant(items), "history_mask": tf.constant(mask)}
+    remaining = model.remaining(features)
+    states = model.states(features, remaining).numpy()
+    assert np.abs(states[:, padding[0] + 5] - states[:, padding[0] + 4]).max() > 1e-3
+    found = model.last_state(features, remaining).numpy()
+    np.testing.assert_allclose(found, states[:, padding[0] + 5], rtol=1e-4, atol=1e-5)
