@@ -82,6 +82,17 @@ def matrix(quick: Quick = False) -> None:
     _show(matrix.run(quick), quick)
 
 
+@app.command("time-to-equal")
+def time_to_equal_command(
+    minutes: Annotated[float, typer.Option(help="How long each of RecBole's models trains.")] = 20,
+    quick: Quick = False,
+) -> None:
+    """Sequence models beside RecBole's: how soon as good, and how fast evaluated."""
+    from benchmarks.speed import time_to_equal
+
+    _show(time_to_equal.run(minutes, quick), quick)
+
+
 @app.command("memory")
 def memory_command(quick: Quick = False) -> None:
     """Most memory of models of the matrix at a million users and a hundred thousand items."""

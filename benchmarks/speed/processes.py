@@ -23,6 +23,7 @@ _PYTHONS = {
     "deepctr_peer": PEERS_PYTHON,
     "implicit_peer": MATRIX_PEERS_PYTHON,
     "recbole_peer": MATRIX_PEERS_PYTHON,
+    "recbole_sequences_peer": MATRIX_PEERS_PYTHON,
     "benchmarks.retrieval.hnswlib_peer": RETRIEVAL_PEERS_PYTHON,
 }
 

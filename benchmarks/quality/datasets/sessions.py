@@ -66,7 +66,8 @@ def load(name: str, validation: bool) -> Splits:
         measured if validation else None,
         measured,
         f"{_SAID[name]}; each click from the second on is ranked among all items, met or not, by "
-        "the clicks before it in its session; items that training has not are not asked for",
+        f"up to {_LENGTH} clicks before it in its session; items that training has not are not "
+        "asked for",
     )
 
 
