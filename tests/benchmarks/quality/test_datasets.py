@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import types
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.quality import datasets
-from benchmarks.quality.datasets import frappe, ratings
+from benchmarks.quality.datasets import frappe, ratings, sequences
 from benchmarks.quality.held_out import Candidates, means
 from recommenders_tf import data
 from recommenders_tf.models import Popularity
@@ -256,3 +257,73 @@ def test_other_negatives_of_frappe_are_apps_that_the_user_never_used():
     counts = (part[kept].value_counts().sort_index() for part in (negatives, used[:40]))
     assert next(counts).equals(2 * next(counts))
     assert not drawn.equals(frappe.redrawn(parts, seed=2))
+
+
+@pytest.fixture
+def tracks(folder):
+    """Six users with six of twelve items each, of which the odd ones have a tag, twice."""
+    home = folder / "sequential-s3rec"
+    met = {user: [1 + (user + 2 * step) % 12 for step in range(6)] for user in range(1, 7)}
+    write(home / "LastFM.txt.gz", [f"{u} {' '.join(map(str, items))}" for u, items in met.items()])
+    tags = {str(item): [7, 7] if item % 2 else [] for item in range(1, 13)}
+    write(home / "LastFM_item2attributes.json.gz", [json.dumps(tags)])
+    wrong = {user: sorted({*range(1, 13)} - {*items})[:5] for user, items in met.items()}
+    write(home / "LastFM_sample.txt.gz", [f"{u} {' '.join(map(str, w))}" for u, w in wrong.items()])
+    return met
+
+
+def test_the_last_two_items_of_a_sequence_are_held_out(tracks, monkeypatch, tmp_path):
+    monkeypatch.setattr(sequences, "ROOT", tmp_path)
+    splits = datasets.load("s3rec-lastfm")
+    test, watched = splits.measured.log, splits.watched.log
+    assert test.events["item"].tolist() == [str(items[-1]) for items in tracks.values()]
+    assert watched.events["item"].tolist() == [str(items[-2]) for items in tracks.values()]
+    assert len(splits.train) == 4 * 6 and len(test.past) == 5 * 6 and len(watched.past) == 4 * 6
+    assert datasets.load("s3rec-lastfm", validation=True).measured.log.events.equals(watched.events)
+    tags = test.items.set_index("item")["attributes"]
+    assert (tags["1"], tags["2"]) == (["7"], [])
+    assert splits.train.schema["attributes"].max_length == 1
+
+
+def test_one_model_is_reported_among_all_and_among_published_items(tracks, monkeypatch, tmp_path):
+    monkeypatch.setattr(sequences, "ROOT", tmp_path)
+    splits = datasets.load("s3rec-lastfm")
+    model = Popularity(splits.train.schema)
+    model.compile()
+    model.fit(splits.train, verbose=0)
+    found = {said: means(asked.measure(model)) for said, asked in splits.reported.items()}
+    everything, few = found
+    assert [*found[everything]] == ["HR@10", "NDCG@10"]
+    assert [*found[few]] == ["HR@10 of 99 published", "NDCG@10 of 99 published"]
+    assert everything.endswith("all items that the user has not met")
+    assert few.endswith("99 items that the user has not met, published with the set")
+    assert found[few]["HR@10 of 99 published"] == 1  # six candidates
+    assert found[few]["NDCG@10 of 99 published"] > found[everything]["NDCG@10"]
+
+
+def test_each_click_of_a_session_is_asked_for_by_those_before_it(folder):
+    home = folder / "session-yoochoose-100k"
+    head = "SessionId\tItemId\tTime"
+    clicks = ["1\t5\t1.5", "2\t6\t9.0", "1\t6\t2.5", "1\t7\t3.5", "2\t5\t9.5"]
+    asked = ["8\t7\t22.0", "8\t5\t21.0", "8\t7\t23.5", "8\t9\t24.0", "9\t6\t30.0", "9\t5\t31.0"]
+    for part, lines in (("train_full", clicks), ("test", asked)):
+        write(home / f"yoochoose-clicks-100k_{part}.txt.gz", [head, *lines])
+    splits = datasets.load("yoochoose")
+    assert splits.train.log.events["item"].tolist() == ["5", "6", "7", "6", "5"]
+    log = splits.measured.log
+    assert log.events["item"].tolist() == ["7", "7", "5"]  # 9 is unknown to training
+    before = log.past.groupby("session", sort=False)["item"].agg(list)
+    assert [before[session] for session in log.events["session"]] == [["5"], ["5", "7"], ["6"]]
+    assert not splits.measured.protocol.exclude_seen
+
+
+def test_published_questions_of_diginetica_are_asked_as_they_are(folder):
+    home = folder / "session-diginetica"
+    write(home / "all_train_seq.txt.gz", [f"{i % 7} {(i + 1) % 7}" for i in range(100)])
+    write(home / "test.txt.gz", ["1 2\t3", "1\t2"])
+    splits, chosen = (datasets.load("diginetica", validation=v) for v in (False, True))
+    log = splits.measured.log
+    assert (len(splits.train), log.events["item"].tolist()) == (200, ["3", "2"])
+    assert log.past.loc[log.past["session"] == "q0", "item"].tolist() == ["1", "2"]
+    assert len(chosen.train) + 2 * len(chosen.measured.log) == 200
+    assert 0 < len(chosen.measured.log) < 30
