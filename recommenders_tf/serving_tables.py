@@ -96,6 +96,10 @@ class Histories(tf.Module):
         self._events = events.iloc[order]
         self._details: dict[str, tf.Variable] = {}
 
+    def lengths(self, user_rows: np.ndarray) -> np.ndarray:
+        """Return how many items each user has met, int64 `[batch]`."""
+        return np.diff(self._splits.numpy())[user_rows]
+
     def rows(self, user_rows: tf.Tensor) -> tf.RaggedTensor:
         """Return the item rows of each user, oldest first, `[batch, (events)]`."""
         return self._gather(self._values, user_rows)

@@ -24,7 +24,7 @@ class Questions:
     """The users of a test log and what they are asked for.
 
     Args:
-        users: Raw ids, text `[users]`, in the order of the table.
+        users: Raw ids, text `[users]`, by the length of their pasts, the shortest first.
         rows: Their rows in the table of users `[users]`, 0 for unknown ones.
         owners: Position in `users` of each pair of user and held-out item `[pairs]`, rising.
         items: Row of the item of each pair, 0 if it is not in the catalogue `[pairs]`.
@@ -53,7 +53,12 @@ class Questions:
             LeakError: The model has learned from held-out events.
         """
         schema, events, tables = test.schema, test.events, graph.tables
+        histories = histories_before(tables, test)
         codes, users = pd.factorize(events[schema.user_id.name])
+        rows = np.maximum(tables.users.index.get_indexer(users), 0).astype(np.int64)
+        # Users of pasts of one length side by side: what a block costs goes by its longest.
+        order = np.argsort(histories.lengths(rows), kind="stable")
+        codes, users, rows = np.argsort(order)[codes], users[order], rows[order]
         item_codes, items = pd.factorize(events[schema.item_id.name])
         pairs = np.unique(codes * len(items) + item_codes)
         owners = pairs // max(len(items), 1)
@@ -63,14 +68,14 @@ class Questions:
         item_rows = np.maximum(tables.items.index.get_indexer(items), 0)
         found = cls(
             users=np.asarray(users, object),
-            rows=np.maximum(tables.users.index.get_indexer(users), 0).astype(np.int64),
+            rows=rows,
             owners=owners,
             items=item_rows[pairs % max(len(items), 1)].astype(np.int64),
             num_relevant=np.bincount(owners, minlength=len(users)),
             context={
                 c.name: events[c.name].to_numpy()[firsts] for c in graph.context if c.name in events
             },
-            histories=histories_before(tables, test),
+            histories=histories,
         )
         found._check_no_leak(tables)
         return found

@@ -120,7 +120,8 @@ class AttentionGRU(tf.keras.layers.Layer):
 
     def _scan(self, projected: tf.Tensor, shares: tf.Tensor, starts: tf.Tensor) -> tf.Tensor:
         """Return the states from the inputs of the gates `[batch, length, 3 units]`."""
-        length, batch = projected.shape[1], tf.shape(projected)[0]
+        batch, known = tf.shape(projected)[0], projected.shape[1]
+        length = tf.shape(projected)[1] if known is None else known
         inputs, counts, kept_on = (
             tf.TensorArray(projected.dtype, length).unstack(tf.transpose(part, [1, 0, 2]))
             for part in (
@@ -129,18 +130,18 @@ class AttentionGRU(tf.keras.layers.Layer):
                 1 - tf.cast(starts, projected.dtype)[:, :, tf.newaxis],
             )
         )
-        kept = length if self.return_sequences else 0
-        steps = tf.TensorArray(projected.dtype, kept, element_shape=[None, self.units])
+        every = self.return_sequences
+        steps = tf.TensorArray(projected.dtype, length if every else 0, element_shape=[None, self.units])
 
         def step(t: tf.Tensor, state: tf.Tensor, states: tf.TensorArray) -> tuple[Any, ...]:
             state = self._step(kept_on.read(t) * state, inputs.read(t), counts.read(t))
-            return t + 1, state, states.write(t, state) if kept else states
+            return t + 1, state, states.write(t, state) if every else states
 
         start = tf.zeros([batch, self.units], projected.dtype)
         _, last, steps = tf.while_loop(
-            lambda t, *_: t < length, step, (0, start, steps), maximum_iterations=length
+            lambda t, *_: t < length, step, (0, start, steps), maximum_iterations=known
         )
-        return tf.transpose(steps.stack(), [1, 0, 2]) if kept else last
+        return tf.transpose(steps.stack(), [1, 0, 2]) if every else last
 
     def _step(self, state: tf.Tensor, projected: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
         """Return the next state; a step that counts zero leaves it as it is."""

@@ -32,9 +32,10 @@ class CausalAttention(tf.keras.layers.Layer):
         remaining: Steps that are left of the sequence, the step itself included; 0 at padding;
             int32 `[batch, steps]`. Several sequences may stand in a row.
         training: Whether to drop.
+        last_only: Whether to return the last step of each row's one sequence alone.
 
     Output shape:
-        `[batch, steps, d]`.
+        `[batch, steps, d]`, with `last_only` `[batch, 1, d]`.
 
     Raises:
         ValueError: `heads` does not divide d.
@@ -72,13 +73,20 @@ class CausalAttention(tf.keras.layers.Layer):
         ]
         super().build(input_shape)
 
-    def call(self, inputs: tf.Tensor, remaining: tf.Tensor, training: bool = False) -> tf.Tensor:
+    def call(
+        self,
+        inputs: tf.Tensor,
+        remaining: tf.Tensor,
+        training: bool = False,
+        last_only: bool = False,
+    ) -> tf.Tensor:
         """Return the state after each step."""
         steps = inputs * inputs.shape[-1] ** 0.5 + self.positions(remaining)
         steps = self.drop(steps, training=training)
         visible = visible_steps(remaining, causal=True)
-        for block in self.layers_of_blocks:
-            steps = block(steps, visible, training=training)
+        for number, block in enumerate(self.layers_of_blocks, 1):
+            ends = remaining == 1 if last_only and number == self.blocks else None
+            steps = block(steps, visible, training=training, ends=ends)
         return self.norm(steps)
 
     def get_config(self) -> dict[str, Any]:

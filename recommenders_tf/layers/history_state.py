@@ -12,7 +12,7 @@ from recommenders_tf.layers.attention_gru import AttentionGRU
 from recommenders_tf.layers.causal_attention import CausalAttention
 from recommenders_tf.layers.dropout import Dropout
 from recommenders_tf.layers.feature_embedding import FeatureEmbedding
-from recommenders_tf.layers.steps import last_step, remaining_steps
+from recommenders_tf.layers.steps import remaining_steps
 from recommenders_tf.schema import FeatureSchema
 
 ENCODERS = ("attention", "gru")
@@ -89,8 +89,8 @@ class HistoryState(tf.keras.layers.Layer):
         if self.encoder == "gru":
             state = self.encode(self.drop(vectors, training=training), mask, training=training)
             return self.drop(state, training=training)
-        remaining = remaining_steps(mask)
-        return last_step(self.encode(vectors, remaining, training=training), remaining)
+        state = self.encode(vectors, remaining_steps(mask), training=training, last_only=True)
+        return tf.where(tf.reduce_any(mask, axis=1, keepdims=True), state[:, 0], 0)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""

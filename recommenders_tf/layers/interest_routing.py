@@ -23,6 +23,7 @@ class InterestRouting(tf.keras.layers.Layer):
 
     Args:
         interests: Number K of capsules.
+        length: Most steps of a sequence.
         shared: Whether they share one matrix.
         rounds: How often it is repeated.
         **kwargs: Of the Keras layer.
@@ -39,7 +40,7 @@ class InterestRouting(tf.keras.layers.Layer):
 
     Example:
         >>> from recommenders_tf.layers import visible_steps
-        >>> layer = InterestRouting(interests=2)
+        >>> layer = InterestRouting(interests=2, length=3)
         >>> layer(tf.ones([1, 3, 4]), visible_steps(tf.constant([[3, 2, 1]]), True)).shape.as_list()
         [1, 3, 2, 4]
 
@@ -50,14 +51,16 @@ class InterestRouting(tf.keras.layers.Layer):
     """
 
     def __init__(
-        self, interests: int, shared: bool = False, rounds: int = 3, **kwargs: Any
+        self, interests: int, length: int, shared: bool = False, rounds: int = 3, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
-        if min(interests, rounds) < 1:
+        if min(interests, length, rounds) < 1:
             raise ValueError(
-                f"`interests` and `rounds` must be at least 1; they are {interests} and {rounds}."
+                "`interests`, `length` and `rounds` must be at least 1; they are "
+                f"{interests}, {length} and {rounds}."
             )
         self.interests = interests
+        self.length = length
         self.shared = shared
         self.rounds = rounds
 
@@ -72,7 +75,7 @@ class InterestRouting(tf.keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, visible: tf.Tensor) -> tf.Tensor:
         """Return the capsules."""
-        steps, dim = inputs.shape[1:]
+        steps, dim = tf.shape(inputs)[1], inputs.shape[2]
         told = tf.tensordot(inputs, self.kernel, 1)
         if self.shared:
             told = tf.tile(told, [1, 1, self.interests])
@@ -88,18 +91,20 @@ class InterestRouting(tf.keras.layers.Layer):
             logits += tf.cast(agreed, tf.float32)
         return capsules
 
-    def _first_logits(self, steps: int) -> tf.Tensor:
+    def _first_logits(self, steps: tf.Tensor) -> tf.Tensor:
         """Return where the logits begin, float32 `[1, steps, steps, interests]`."""
         if not self.shared:
             return tf.zeros([1, steps, steps, self.interests])
-        drawn = np.random.default_rng(0).normal(size=[steps, self.interests])
-        distance = np.abs(np.arange(steps)[:, np.newaxis] - np.arange(steps))
-        return tf.constant(drawn[distance][np.newaxis], tf.float32)
+        drawn = np.random.default_rng(0).normal(size=[self.length, self.interests])
+        places = tf.range(steps)
+        distance = tf.abs(places[:, tf.newaxis] - places)
+        return tf.gather(tf.constant(drawn, tf.float32), distance)[tf.newaxis]
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return super().get_config() | {
             "interests": self.interests,
+            "length": self.length,
             "shared": self.shared,
             "rounds": self.rounds,
         }

@@ -32,6 +32,8 @@ class SelfAttention(tf.keras.layers.Layer):
         inputs: `[batch, steps, dim]`.
         visible: Bool `[batch, steps, steps]`: whether the step of a row may see that of a column.
         training: Whether to drop.
+        ends: Bool `[batch, steps]`, where the one step of each row stands that is asked for; None
+            asks for all. Not with `related`.
         positions: What is added to the keys and to the values of the steps, such as the vectors
             of their positions, `[batch, steps, 2 * dim]`; None adds nothing.
         related: Relation of the step of a row to that of a column, int32 `[batch, steps, steps]`;
@@ -39,7 +41,8 @@ class SelfAttention(tf.keras.layers.Layer):
         relations: Keys and values of the relations, `[relations, 2 * dim]`.
 
     Output shape:
-        `[batch, steps, dim]`. A step that may see nothing gets the mean of all values.
+        `[batch, steps, dim]`, with `ends` `[batch, 1, dim]`. A step that may see nothing gets the
+        mean of all values.
 
     Raises:
         ValueError: `dim` cannot be divided by `heads`.
@@ -88,18 +91,24 @@ class SelfAttention(tf.keras.layers.Layer):
         inputs: tf.Tensor,
         visible: tf.Tensor,
         training: bool = False,
+        ends: tf.Tensor | None = None,
         positions: tf.Tensor | None = None,
         related: tf.Tensor | None = None,
         relations: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Return the attended values."""
-        steps, dim = inputs.shape[1:]
+        dim = inputs.shape[2]
         part = dim // self.heads
-        projected = tf.tensordot(inputs, self.kernel, 1) + self.bias
+        asked = slice(0 if ends is None else dim, None)
+        projected = tf.tensordot(inputs, self.kernel[:, asked], 1) + self.bias[asked]
         if positions is not None:
-            projected += tf.pad(positions, [[0, 0], [0, 0], [dim, 0]])
-        heads = tf.reshape(projected, [-1, steps, 3 * self.heads, part])
-        query, key, value = tf.split(tf.transpose(heads, [0, 2, 1, 3]), 3, axis=1)
+            projected += tf.pad(positions, [[0, 0], [0, 0], [dim - asked.start, 0]])
+        parts = tf.split(self._in_heads(projected), 3 if ends is None else 2, axis=1)
+        if ends is not None:
+            own = tf.tensordot(steps_at(inputs, ends), self.kernel[:, :dim], 1) + self.bias[:dim]
+            parts = [self._in_heads(own), *parts]
+            visible = steps_at(visible, ends)
+        query, key, value = parts
         query *= part**-0.5
         scores = tf.matmul(query, key, transpose_b=True)
         if related is not None:
@@ -115,10 +124,17 @@ class SelfAttention(tf.keras.layers.Layer):
         if related is not None:
             shares = _sums_by_relation(weights, places, tf.shape(vectors)[0])
             attended += tf.einsum("bhsr,rhd->bhsd", shares, vectors[:, 1])
-        attended = tf.reshape(tf.transpose(attended, [0, 2, 1, 3]), [-1, steps, dim])
+        attended = tf.transpose(attended, [0, 2, 1, 3])
+        attended = tf.reshape(attended, [-1, tf.shape(attended)[1], dim])
         if not self.project:
             return attended
         return tf.tensordot(attended, self.mix, 1) + self.mix_bias
+
+    def _in_heads(self, projected: tf.Tensor) -> tf.Tensor:
+        """Return projections `[batch, steps, n * dim]` as `[batch, n * heads, steps, part]`."""
+        steps, part = tf.shape(projected)[1], self.kernel.shape[0] // self.heads
+        heads = tf.reshape(projected, [-1, steps, projected.shape[2] // part, part])
+        return tf.transpose(heads, [0, 2, 1, 3])
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
@@ -131,12 +147,30 @@ class SelfAttention(tf.keras.layers.Layer):
 
 def _sums_by_relation(weights: tf.Tensor, related: tf.Tensor, relations: tf.Tensor) -> tf.Tensor:
     """Return the weight of all pairs of each relation, `[batch, heads, steps, relations]`."""
-    flat = tf.reshape(related, [-1, related.shape[3]])
+    flat = tf.reshape(related, [-1, tf.shape(related)[3]])
     rows = tf.range(tf.shape(flat)[0])[:, tf.newaxis] * relations
     sums = tf.math.unsorted_segment_sum(
         tf.reshape(weights, [-1]), tf.reshape(rows + flat, [-1]), tf.shape(flat)[0] * relations
     )
     return tf.reshape(sums, tf.concat([tf.shape(related)[:3], [relations]], axis=0))
+
+
+def steps_at(values: tf.Tensor, ends: tf.Tensor) -> tf.Tensor:
+    """Return of each row the value of one step.
+
+    Args:
+        values: `[batch, steps, ...]`.
+        ends: Where the step stands, bool `[batch, steps]`; the first one of a row without any.
+
+    Returns:
+        `[batch, 1, ...]`.
+
+    Example:
+        >>> steps_at(tf.constant([[3, 4, 5]]), tf.constant([[False, True, False]])).numpy()
+        array([[4]], dtype=int32)
+    """
+    place = tf.argmax(tf.cast(ends, tf.int32), axis=1)
+    return tf.gather(values, place[:, tf.newaxis], batch_dims=1)
 
 
 def visible_steps(remaining: tf.Tensor, causal: bool) -> tf.Tensor:

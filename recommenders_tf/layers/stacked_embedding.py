@@ -64,8 +64,11 @@ class StackedEmbedding(tf.keras.layers.Layer):
     def call(self, ids: Sequence[tf.Tensor], names: Sequence[str]) -> tf.Tensor:
         """Return the rows of the ids."""
         starts = [self.starts[name] for name in names]
-        lengths = [part.shape[1] for part in ids]
-        positions = tf.concat(ids, axis=1) + np.repeat(starts, lengths)
+        if len(ids) == 1:  # of any length, even one that a graph does not know
+            positions = ids[0] + starts[0]
+        else:
+            lengths = [part.shape[1] for part in ids]
+            positions = tf.concat(ids, axis=1) + np.repeat(starts, lengths)
         rows = tf.nn.embedding_lookup(self.embeddings, positions)
         return tf.cast(rows, self.compute_dtype)
 

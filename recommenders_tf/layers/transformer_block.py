@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from recommenders_tf.layers.dropout import Dropout
-from recommenders_tf.layers.self_attention import SelfAttention
+from recommenders_tf.layers.self_attention import SelfAttention, steps_at
 
 NORMS = ("pre", "post")
 
@@ -32,10 +32,12 @@ class TransformerBlock(tf.keras.layers.Layer):
         inputs: `[batch, steps, dim]`.
         visible: Bool `[batch, steps, steps]`, as `visible_steps` gives it.
         training: Whether to drop.
+        ends: Bool `[batch, steps]`, where the one step of each row stands that is asked for; None
+            asks for all.
         **others: What else `SelfAttention` takes.
 
     Output shape:
-        `[batch, steps, dim]`.
+        `[batch, steps, dim]`, with `ends` `[batch, 1, dim]`.
 
     Raises:
         ValueError: `norm` is unknown.
@@ -81,12 +83,17 @@ class TransformerBlock(tf.keras.layers.Layer):
         super().build(input_shape)
 
     def call(
-        self, inputs: tf.Tensor, visible: tf.Tensor, training: bool = False, **others: tf.Tensor
+        self,
+        inputs: tf.Tensor,
+        visible: tf.Tensor,
+        training: bool = False,
+        ends: tf.Tensor | None = None,
+        **others: tf.Tensor,
     ) -> tf.Tensor:
         """Return the steps."""
 
         def attention(x: tf.Tensor) -> tf.Tensor:
-            return self.attend(x, visible, training=training, **others)
+            return self.attend(x, visible, training=training, ends=ends, **others)
 
         def network(x: tf.Tensor) -> tf.Tensor:
             return self.out(self.drop(self.hidden(x), training=training))
@@ -94,6 +101,8 @@ class TransformerBlock(tf.keras.layers.Layer):
         steps = inputs
         for inner, norm in zip((attention, network), self.norms, strict=True):
             change = inner(norm(steps)) if self.norm == "pre" else inner(steps)
+            if inner is attention and ends is not None:
+                steps = steps_at(steps, ends)
             steps += self.drop(change, training=training)
             steps = steps if self.norm == "pre" else norm(steps)
         return steps

@@ -32,9 +32,10 @@ class TransformerEncoder(tf.keras.layers.Layer):
             `[batch, steps]`. Several sequences may stand in a row.
         causal: Whether a step sees itself and earlier ones alone; the weights are the same.
         training: Whether to drop.
+        last_only: Whether to return the last step of each row's one sequence alone.
 
     Output shape:
-        `[batch, steps, dim]`.
+        `[batch, steps, dim]`, with `last_only` `[batch, 1, dim]`.
 
     Example:
         >>> layer = TransformerEncoder(length=3, heads=2)
@@ -75,12 +76,14 @@ class TransformerEncoder(tf.keras.layers.Layer):
         remaining: tf.Tensor,
         causal: bool = True,
         training: bool = False,
+        last_only: bool = False,
     ) -> tf.Tensor:
         """Return the states."""
         steps = self.drop(self.norm(inputs + self.positions(remaining)), training=training)
         visible = visible_steps(remaining, causal)
-        for block in self.layers_of_blocks:
-            steps = block(steps, visible, training=training)
+        for number, block in enumerate(self.layers_of_blocks, 1):
+            ends = remaining == 1 if last_only and number == self.blocks else None
+            steps = block(steps, visible, training=training, ends=ends)
         return steps
 
     def get_config(self) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class WindowConvolution(tf.keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor, remaining: tf.Tensor) -> tf.Tensor:
         """Return what all filters give."""
-        batch, steps, dim = tf.shape(inputs)[0], inputs.shape[1], inputs.shape[2]
+        batch, steps, dim = tf.shape(inputs)[0], tf.shape(inputs)[1], inputs.shape[2]
         windows = self._windows(inputs, remaining)
         found = []
         for height, filters in enumerate(self.filters, 1):
@@ -86,7 +86,7 @@ class WindowConvolution(tf.keras.layers.Layer):
 
     def _windows(self, inputs: tf.Tensor, remaining: tf.Tensor) -> tf.Tensor:
         """Return the last L steps of each, the step itself the last, `[batch, steps, L, d]`."""
-        steps = inputs.shape[1]
+        steps = tf.shape(inputs)[1]
         remaining = tf.cast(remaining, tf.int32)
         parts = []
         for back in range(self.window - 1, -1, -1):

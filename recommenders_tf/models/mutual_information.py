@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,11 @@ class TransformerRetriever(SequenceRetriever):
     def encode(self, vectors: tf.Tensor, remaining: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return the state after each step, `[batch, steps, embedding_dim]`."""
         return self.attend(vectors, remaining, causal=True, training=training)
+
+    def last_state(self, features: Mapping[str, tf.Tensor], remaining: tf.Tensor) -> tf.Tensor:
+        """Return the state after the last step; the last block computes no other."""
+        state = self.attend(self.steps(features), remaining, last_only=True)
+        return self.in_context(state, features)[:, 0]
 
     def start_from(self, other: TransformerRetriever) -> None:
         """Take over the vectors and the encoder of another model of the same shape."""

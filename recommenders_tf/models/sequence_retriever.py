@@ -136,8 +136,23 @@ class SequenceRetriever(Retriever):
 
     def encode_query(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return [state after the last step, 0], of a user without a past [0, 1]."""
+        features = self.shortened(features)
         remaining = self.remaining(features)
         return self.with_cold_start(self.last_state(features, remaining), remaining)
+
+    def shortened(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return the features of requests without the steps that none of them has.
+
+        What an answer costs then grows with the pasts that are there, not with the most that the
+        schema allows.
+        """
+        mask = self.schema.mask_name(self.column)
+        is_real = tf.reduce_any(get_column(features, mask), axis=0)
+        places = tf.range(tf.size(is_real))
+        last = tf.reduce_max(tf.where(is_real, places, 0))
+        first = tf.reduce_min(tf.where(is_real, places, last))
+        kept = {mask, self.column.name, *self.beside} & set(features)
+        return {**features, **{name: features[name][:, first : last + 1] for name in kept}}
 
     def last_state(self, features: Mapping[str, tf.Tensor], remaining: tf.Tensor) -> tf.Tensor:
         """Return the state after the last step in its context, `[batch, width]`.

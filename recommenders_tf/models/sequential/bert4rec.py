@@ -110,6 +110,7 @@ class BERT4Rec(SequenceRetriever):
 
     def encode_query(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Return [projected state of a gap behind the last step, 1, 0], or [0, 0, 1]."""
+        features = self.shortened(features)
         remaining = self.remaining(features)
         # Steps to the right, so that a gap has room behind them; the oldest may have to give way.
         order = tf.argsort(tf.where(remaining > 0, -remaining, remaining.dtype.min), axis=1)
@@ -118,8 +119,9 @@ class BERT4Rec(SequenceRetriever):
         left = tf.where((left > 0) & (left < self.attend.length), left + 1, 0)
         gap = tf.zeros_like(vectors[:, :1]) + tf.cast(self.gap, vectors.dtype)
         steps = tf.concat([vectors, gap], axis=1)
-        states = self.encode(steps, tf.concat([left, tf.ones_like(left[:, :1])], axis=1))
-        state = self._told(self.in_context(states[:, -1:], features))[:, 0]
+        left = tf.concat([left, tf.ones_like(left[:, :1])], axis=1)
+        state = self.attend(steps, left, causal=False, last_only=True)
+        state = self._told(self.in_context(state, features))[:, 0]
         return self.with_cold_start(tf.concat([state, tf.ones_like(state[:, :1])], 1), remaining)
 
     def encode_candidates(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:

@@ -126,7 +126,8 @@ class Caser(SequenceRetriever):
         name = self.schema.user_id.name
         users = features.get(STEP + name)
         if users is None:
-            users = tf.repeat(get_column(features, name)[:, tf.newaxis], states.shape[1], axis=1)
+            users = get_column(features, name)[:, tf.newaxis]
+            users = tf.repeat(users, tf.shape(states)[1], axis=1)
         flat = self.embed_user.rows({name: tf.reshape(users, [-1])}, name)
         flat = tf.reshape(flat, tf.shape(states))
         return tf.concat([states, flat, tf.ones_like(states[:, :, :1])], axis=2)

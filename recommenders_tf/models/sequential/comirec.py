@@ -86,17 +86,14 @@ class ComiRec(MultiInterestRetriever):
         self.dropout = dropout
         self.num_negatives = num_negatives
         self.drop = Dropout(dropout)
-        self.extract = (
-            InterestAttention(interests, self.column.max_length or 0, name="extract")
-            if extractor == "attention"
-            else InterestRouting(interests, name="extract")
-        )
+        layer = InterestAttention if extractor == "attention" else InterestRouting
+        self.extract = layer(interests, self.column.max_length or 0, name="extract")
 
     def encode(self, vectors: tf.Tensor, remaining: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return the interests after each step, `[batch, steps, interests * embedding_dim]`."""
         steps = self.drop(vectors, training=training)
         found = self.extract(steps, visible_steps(remaining, causal=True))
-        return tf.reshape(found, [-1, vectors.shape[1], self.interests * self.embedding_dim])
+        return tf.reshape(found, [-1, tf.shape(vectors)[1], self.interests * self.embedding_dim])
 
     def choose(self, scores: tf.Tensor) -> tf.Tensor:
         """Return 1 for the interest with the highest score, 0 for the others."""

@@ -83,7 +83,9 @@ class MIND(MultiInterestRetriever):
         self.hidden_units = hidden_units
         self.power = power
         self.num_negatives = num_negatives
-        self.route = InterestRouting(interests, shared=True, name="route")
+        self.route = InterestRouting(
+            interests, self.column.max_length or 0, shared=True, name="route"
+        )
         self.network = MLP(
             [*hidden_units, embedding_dim], "relu", hidden_output=True, name="network"
         )
@@ -92,7 +94,7 @@ class MIND(MultiInterestRetriever):
         """Return the interests after each step, `[batch, steps, interests * embedding_dim]`."""
         capsules = self.route(vectors, visible_steps(remaining, causal=True))
         found = self.network(tf.reshape(capsules, [-1, self.embedding_dim]), training=training)
-        return tf.reshape(found, [-1, vectors.shape[1], self.interests * self.embedding_dim])
+        return tf.reshape(found, [-1, tf.shape(vectors)[1], self.interests * self.embedding_dim])
 
     def choose(self, scores: tf.Tensor) -> tf.Tensor:
         """Return the softmax of the scores to the power p."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -99,3 +100,8 @@ class SASRec(SequenceRetriever):
     def encode(self, vectors: tf.Tensor, remaining: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return the state after each step, `[batch, steps, embedding_dim]`."""
         return self.attend(vectors, remaining, training=training)
+
+    def last_state(self, features: Mapping[str, tf.Tensor], remaining: tf.Tensor) -> tf.Tensor:
+        """Return the state after the last step; the last block computes no other."""
+        state = self.attend(self.steps(features), remaining, last_only=True)
+        return self.in_context(state, features)[:, 0]

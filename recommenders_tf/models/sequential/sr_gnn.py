@@ -98,7 +98,7 @@ class SRGNN(SequenceRetriever):
             training: Whether the model is trained.
             items: Their ids, int64 `[batch, steps]`; None takes all steps for different items.
         """
-        own = tf.eye(vectors.shape[1])
+        own = tf.eye(tf.shape(vectors)[1])
         equal = own > 0 if items is None else items[:, :, tf.newaxis] == items[:, tf.newaxis]
         visible = visible_steps(remaining, causal=True)
         nodes = self.graph(vectors, equal & visible_steps(remaining, causal=False), visible)

@@ -131,8 +131,8 @@ class TiSASRec(SequenceRetriever):
         if INTERACTION_TIMES not in features:
             return {}
         length = self.column.max_length or 0
-        kept = features[INTERACTION_TIMES][:, -length:]
-        return {"times": kept.to_tensor(shape=[None, length])}
+        times = features[INTERACTION_TIMES][:, -length:].to_tensor(shape=[None, length])
+        return {"times": times[:, : tf.shape(features[self.column.name])[1]]}
 
     def encode(
         self,

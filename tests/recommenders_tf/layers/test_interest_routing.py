@@ -13,14 +13,14 @@ INPUTS = np.random.default_rng(0).normal(size=[3, 5, 4]).astype(np.float32)
 def test_contract(shared) -> None:
     visible = visible_steps(REMAINING, causal=True)
     run_layer_test(
-        lambda: InterestRouting(3, shared), (tf.constant(INPUTS), visible), (3, 5, 3, 4), 1
+        lambda: InterestRouting(3, 5, shared), (tf.constant(INPUTS), visible), (3, 5, 3, 4), 1
     )
 
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_is_the_algorithm_by_loops(shared) -> None:
     """Cen et al. 2020, algorithm 1; Li et al. 2019, algorithm 1: for each step by itself."""
-    layer = InterestRouting(3, shared)
+    layer = InterestRouting(3, 5, shared)
     visible = visible_steps(REMAINING, causal=True).numpy()
     capsules = layer(tf.constant(INPUTS), tf.constant(visible)).numpy()
     begin = layer._first_logits(5).numpy()[0]
@@ -45,11 +45,11 @@ def test_is_the_algorithm_by_loops(shared) -> None:
 
 
 def test_capsules_that_share_a_matrix_differ() -> None:
-    layer = InterestRouting(2, shared=True)
+    layer = InterestRouting(2, 5, shared=True)
     capsules = layer(tf.constant(INPUTS), visible_steps(REMAINING, causal=True)).numpy()
     assert np.abs(capsules[1, 4, 0] - capsules[1, 4, 1]).max() > 1e-3
 
 
 def test_bad_arguments_are_named() -> None:
-    with pytest.raises(ValueError, match="must be at least 1; they are 0 and 3"):
-        InterestRouting(0)
+    with pytest.raises(ValueError, match="must be at least 1; they are 0, 5 and 3"):
+        InterestRouting(0, 5)

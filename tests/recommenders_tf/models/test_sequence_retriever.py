@@ -8,6 +8,7 @@ import tensorflow as tf
 
 import recommenders_tf as rtf
 from recommenders_tf.data.sequence_rows import REMAINING, STEP, TARGETS
+from recommenders_tf.layers import last_step
 from recommenders_tf.models.sequence_retriever import SequenceRetriever
 from recommenders_tf.schema import Column, FeatureSchema, SchemaError
 
@@ -92,6 +93,27 @@ def test_side_and_length_of_padding_change_no_query(model) -> None:
         queries.append(model.encode_query(features).numpy())
     for query in queries[1:]:
         np.testing.assert_allclose(query, queries[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", CAUSAL, indirect=True)
+def test_a_query_is_the_state_after_the_last_step_and_pays_for_no_padding(model) -> None:
+    """Users and times stand in for details; what is cut off is padding of all rows alone."""
+    name, mask = model.column.name, model.schema.mask_name(model.column)
+    ids = sequence(9, 4, batch=3)
+    is_real = np.arange(9) < np.array([[9], [4], [0]])
+    wide = np.pad(np.where(is_real, ids, 0), [(0, 0), (3, model.column.max_length - 12)])
+    features = {name: tf.constant(wide), mask: tf.constant(wide > 0)}
+    features["user_id"] = tf.constant([2, 3, 4], tf.int64)
+    short = model.shortened(features)
+    assert short[name].shape == short[mask].shape == (3, 9)
+    assert short["user_id"] is features["user_id"]
+    nobody = model.shortened({name: tf.constant(0 * wide), mask: tf.constant(wide < 0)})
+    assert nobody[name].shape == (3, 1)
+    remaining = model.remaining(features)
+    after = last_step(model.states(features, remaining), remaining).numpy()
+    found = model.encode_query(features).numpy()
+    np.testing.assert_allclose(found[:2, :-1], after[:2], rtol=1e-4, atol=1e-5)
+    assert not found[:, -1][:2].any() and found[2].tolist() == [0.0] * (found.shape[1] - 1) + [1.0]
 
 
 def test_who_has_no_past_gets_the_most_popular(model, encoded) -> None:
