@@ -131,7 +131,9 @@ class AttentionGRU(tf.keras.layers.Layer):
             )
         )
         every = self.return_sequences
-        steps = tf.TensorArray(projected.dtype, length if every else 0, element_shape=[None, self.units])
+        steps = tf.TensorArray(
+            projected.dtype, length if every else 0, element_shape=[None, self.units]
+        )
 
         def step(t: tf.Tensor, state: tf.Tensor, states: tf.TensorArray) -> tuple[Any, ...]:
             state = self._step(kept_on.read(t) * state, inputs.read(t), counts.read(t))
