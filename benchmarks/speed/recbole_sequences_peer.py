@@ -82,7 +82,7 @@ class RecBole:
         A step is that of its `Trainer`; what is left out is its account of the loss.
         """
         self._model.train()
-        watch, rows = Stopwatch(), 0
+        watch, examples = Stopwatch(), 0
         while watch.stop()["seconds"] < seconds:
             batch = next(self._batches, None)
             if batch is None:
@@ -91,8 +91,8 @@ class RecBole:
             self._trainer.optimizer.zero_grad()
             self._model.calculate_loss(batch).backward()
             self._trainer.optimizer.step()
-            rows += len(batch)
-        return {**watch.stop(), "rows": rows}
+            examples += len(batch)
+        return {**watch.stop(), "examples": examples}
 
     def lists(self, path: str) -> str:
         """Write the lists of all users, and return the name and version of what made them."""

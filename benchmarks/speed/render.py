@@ -11,6 +11,7 @@ from benchmarks.serving.render import section as serving_section
 from benchmarks.speed.aims import verdicts
 from benchmarks.speed.plot import draw
 from benchmarks.speed.render_matrix import matrix_sections
+from benchmarks.speed.render_sequences import sequence_sections
 from benchmarks.speed.results import RESULTS
 
 PAGE, PLOT = ROOT / "docs" / "speed.md", ROOT / "docs" / "assets" / "speed.svg"
@@ -122,6 +123,7 @@ def render() -> pathlib.Path:
         *_section("Optimizers", rows, tuple(f"{name}" for name in _optimizers(rows))),
         *_section("Input", rows, ("input",)),
         *matrix_sections(rows),
+        *sequence_sections(rows),
         *serving_section(rows),
         *_section("Limits of the machine", rows, ("matrix", "memory,", "gather", "update")),
         *_profile(rows),

@@ -98,11 +98,13 @@ def _compare(
         }
         _console.print(f"{model}: RecBole trains for {minutes:g} minutes")
         version = workers["peer"].ask("lists", path=str(folder / "peer.npy"))
-        peer, disturbed = _learn(workers["peer"], pairs, folder / "peer.npy", 60 * minutes)
+        peer, examples, disturbed = _learn(
+            workers["peer"], pairs, folder / "peer.npy", 60 * minutes
+        )
         goal = max(value for _, value in peer)
         reached = next(seconds for seconds, value in peer if value == goal)
         _console.print(f"{model}: ours trains until its NDCG@10 is {goal:.4f}")
-        ours, also = _learn(workers["ours"], pairs, folder / "ours.npy", 60 * minutes, goal)
+        ours, _, also = _learn(workers["ours"], pairs, folder / "ours.npy", 60 * minutes, goal)
         seconds, value = ours[-1]
         if value < goal:
             _console.print(f"{model}: ours was not as good after {seconds:.0f} s; no row")
@@ -116,6 +118,7 @@ def _compare(
                 threads=threads,
                 ndcg={"ours": value, "peer": goal},
                 seconds={"ours": seconds, "peer": reached},
+                peer_examples=examples,
                 curves={name: _shown(curve) for name, curve in (("ours", ours), ("peer", peer))},
                 settings={"ours": own, "peer": others},
                 disturbed=disturbed or also,
@@ -141,21 +144,23 @@ def _compare(
 
 def _learn(
     worker: Worker, pairs: Pairs, path: pathlib.Path, budget: float, goal: float = np.inf
-) -> tuple[Curve, bool]:
-    """Train until the budget or the goal, and return seconds and NDCG, and whether disturbed.
+) -> tuple[Curve, int, bool]:
+    """Train until the budget or the goal.
 
-    Only the time of training counts.
+    Returns:
+        Seconds of training alone and NDCG at each look, examples that the worker counted, and
+        whether others took its processors.
     """
     curve: Curve = []
-    disturbed, spent = False, 0.0
+    disturbed, spent, examples = False, 0.0, 0
     while spent < 0.99 * budget and (not curve or curve[-1][1] < goal):
         took = worker.ask("train", seconds=budget / _LOOKS)
         spent, disturbed = spent + took["seconds"], disturbed or is_disturbed(took)
         worker.ask("lists", path=str(path))
         curve.append((spent, pairs.ndcg(np.load(path))))
-        rows = f", {took['rows']:,.0f} rows" if "rows" in took else ""
-        _console.print(f"  {worker.contender}: {spent:.0f} s, NDCG@10 {curve[-1][1]:.4f}{rows}")
-    return curve, disturbed
+        examples += int(took.get("examples", 0))
+        _console.print(f"  {worker.contender}: {spent:.0f} s, NDCG@10 {curve[-1][1]:.4f}")
+    return curve, examples, disturbed
 
 
 def _shown(curve: Curve) -> list[list[float]]:
