@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from recommenders_tf.layers import AttentionGRU, Dropout, visible_steps
+from recommenders_tf.layers import AttentionGRU, Dropout, last_step, visible_steps
 from recommenders_tf.models.sequence_retriever import SequenceRetriever
 from recommenders_tf.registry import register
 from recommenders_tf.schema import FeatureSchema
@@ -93,22 +94,39 @@ class NARM(SequenceRetriever):
 
     def encode(self, vectors: tf.Tensor, remaining: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return B cₜ after each step, `[batch, steps, embedding_dim]`."""
+        states = self._run(vectors, remaining, training)
+        weights = self._weights(states, remaining, self.native and training)
+        both = tf.concat([states, tf.matmul(weights, states)], axis=2)
+        return self.decode(self.drop_state(both, training=training))
+
+    def last_state(self, features: Mapping[str, tf.Tensor], remaining: tf.Tensor) -> tf.Tensor:
+        """Return the state after the last step, from what that step attends to alone."""
+        states = self._run(self.steps(features), remaining, training=False)
+        last = last_step(states, remaining)
+        weights = self.weigh(tf.sigmoid(self.of_last(last)[:, tf.newaxis] + self.of_each(states)))
+        weights = tf.where(remaining[:, :, tf.newaxis] > 0, weights, 0)
+        both = tf.concat([last, tf.reduce_sum(weights * states, axis=1)], axis=1)
+        return self.in_context(self.decode(both)[:, tf.newaxis], features)[:, 0]
+
+    def _run(self, vectors: tf.Tensor, remaining: tf.Tensor, training: bool) -> tf.Tensor:
+        """Return the states of the recurrent network, `[batch, steps, hidden_dim]`."""
         before = tf.pad(remaining[:, :-1], [[0, 0], [1, 0]])
         starts = (remaining > 0) & (remaining != before - 1)
         steps = self.drop(vectors, training=training)
-        states = self.recur(steps, remaining > 0, starts=starts, training=training)
-        both = tf.concat([states, tf.matmul(self._weights(states, remaining), states)], axis=2)
-        return self.decode(self.drop_state(both, training=training))
+        return self.recur(steps, remaining > 0, starts=starts, training=training)
 
-    def _weights(self, states: tf.Tensor, remaining: tf.Tensor) -> tf.Tensor:
+    def _weights(self, states: tf.Tensor, remaining: tf.Tensor, some: bool) -> tf.Tensor:
         """Return what each step attends to each with, 0 where it sees none `[batch, steps, steps]`.
 
-        They are computed of the pairs that see one another alone: few, where sequences are short.
-        XLA, which must know how many, computes all.
+        Args:
+            states: `[batch, steps, hidden_dim]`.
+            remaining: See `encode`.
+            some: Whether to compute those of the pairs that see one another alone, which are few
+                where sequences are short; XLA, which must know how many, can't.
         """
         visible = visible_steps(remaining, causal=True)
         last, each = self.of_last(states), self.of_each(states)
-        if not self.native:
+        if not some:
             every = self.weigh(tf.sigmoid(last[:, :, tf.newaxis] + each[:, tf.newaxis]))
             return tf.where(visible, every[:, :, :, 0], 0)
         pairs = tf.where(visible)
