@@ -7,6 +7,8 @@ VERSION := $(shell cat .python-version)
 PYTHON := .venv/bin/python
 UV := scripts/uv
 PACKAGES := recommenders_tf tfx_pipeline serving
+# Of `make test`, each with the files of tests that it takes; TensorFlow takes some 5 GiB in one.
+TEST_PROCESSES ?= 2
 
 export PATH := $(abspath .venv/bin):$(PATH)
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -39,7 +41,7 @@ lock: ## Write requirements.lock for setup.py, keeping the versions that are in 
 
 .PHONY: test
 test: lint types docs ## Style, types, import contracts, documentation, and the tests with coverage
-	pytest --cov
+	pytest --cov -n $(TEST_PROCESSES) --dist loadfile
 
 .PHONY: lint
 lint: env ## Check style (ruff) and who imports whom (import-linter)

@@ -49,6 +49,7 @@ EXTRAS = {
         "pymdown-extensions<12",  # mkdocstrings 1.0 does not run with 12
         "pytest>=8",
         "pytest-cov>=5",
+        "pytest-xdist>=3.6",
         "ranx>=0.3.20",
         "requests>=2.31",
         "ruff>=0.6",
